@@ -1,0 +1,149 @@
+import type { EnumerationValue } from '../../spec/enumerations.ts'
+import type { Secret } from '../objects/secret.ts'
+
+export type HashName = EnumerationValue<'HashingAlgorithm'>
+export type AlgorithmName = EnumerationValue<'CryptographicAlgorithm'>
+export type CurveName = EnumerationValue<'RecommendedCurve'>
+
+/** What lies under a wrapped value: a symmetric or HMAC key, a private key, or any other bytes (Secret Data, Opaque Object, certificates). */
+export type KeyKind = 'secret' | 'private' | 'public' | 'data'
+
+/** What may be done with the plain form of a key: PKCS#11's CKA_SENSITIVE and CKA_EXTRACTABLE, KMIP 2.1 §4.54 and §4.24. */
+export interface KeyPolicy {
+  readonly sensitive: boolean
+  readonly extractable: boolean
+}
+
+/** The kind and size of a key. `length` is in bits; `curve` stands for elliptic-curve keys. */
+export interface KeyType {
+  readonly algorithm: AlgorithmName
+  readonly length: number
+  readonly curve?: CurveName
+}
+
+/** A key as it lies outside its partition: wrapped under the KEK of `epoch` by `mechanism`. Plain data, safe to store and send. */
+export interface WrappedKey {
+  readonly kind: KeyKind
+  readonly type: KeyType | undefined
+  readonly policy: KeyPolicy
+  readonly bytes: Uint8Array
+  readonly mechanism: string
+  readonly epoch: number
+}
+
+/**
+ * A wrapped key and the name under which a partition may keep it unwrapped inside.
+ * `handle` must change whenever the wrapped bytes do (object identifier and generation), so a stale cache entry cannot be hit.
+ */
+export interface KeyReference {
+  readonly handle: string
+  readonly key: WrappedKey
+}
+
+/** The plain form that crosses `importKey` and `reveal`: raw bytes of a secret, PKCS#8 DER of a private key, SPKI DER of a public key, the bytes themselves of data. */
+export interface PlainKey {
+  readonly kind: KeyKind
+  readonly type: KeyType | undefined
+  readonly value: Secret
+}
+
+export type CipherMechanism =
+  | { readonly cipher: 'ECB' | 'CBC'; readonly padding: 'None' | 'PKCS5'; readonly iv?: Uint8Array }
+  | { readonly cipher: 'CTR'; readonly iv: Uint8Array; readonly counterBits?: number }
+  /** `tagLength` in bytes. */
+  | { readonly cipher: 'GCM'; readonly iv: Uint8Array; readonly additionalData: Uint8Array; readonly tagLength: number }
+  | { readonly cipher: 'RSA-OAEP'; readonly hash: HashName; readonly maskHash: HashName; readonly label: Uint8Array }
+  | { readonly cipher: 'RSA-PKCS1' }
+  | { readonly cipher: 'RSA-RAW' }
+
+/** `digested`: the data is the digest already (KMIP 2.1 §6.1.57, Digested Data). */
+export type SignMechanism =
+  | { readonly scheme: 'RSA-PKCS1'; readonly hash: HashName; readonly digested: boolean }
+  /** `saltLength` in bytes. */
+  | {
+      readonly scheme: 'RSA-PSS'
+      readonly hash: HashName
+      readonly maskHash: HashName
+      readonly saltLength: number
+      readonly digested: boolean
+    }
+  /** The signature is the DER SEQUENCE of r and s. */
+  | { readonly scheme: 'ECDSA'; readonly hash: HashName; readonly digested: boolean }
+  | { readonly scheme: 'EdDSA' }
+
+export type MacMechanism =
+  | { readonly mac: 'HMAC'; readonly hash: HashName }
+  | { readonly mac: 'CMAC' }
+  | { readonly mac: 'GMAC'; readonly iv: Uint8Array }
+
+export interface Ciphertext {
+  readonly data: Uint8Array
+  /** The authentication tag, for GCM only. */
+  readonly tag?: Uint8Array
+}
+
+/** How a managed key is wrapped under another one for Get and Export (KMIP 2.1 §3.30). */
+export type WrapMechanism = { readonly wrap: 'AES-KEY-WRAP' | 'AES-KEY-WRAP-PAD' } | CipherMechanism
+
+/** What a partition can do, as names: `AES-GCM`, `AES-CBC`, `RSA-OAEP`, `HMAC`, `GENERATE-AES`, `GENERATE-RSA`, `WRAP-AES-KEY-WRAP` ... Query and `partition show` print them. */
+export type MechanismName = string
+
+/** Where a partition's keys come from and what it is, for Query, RNG Parameters and `partition show`. */
+export interface PartitionDescription {
+  readonly name: string
+  readonly kind: 'software' | 'pkcs11'
+  /** The epoch whose KEK wraps new keys; counts from 1. */
+  readonly epoch: number
+  readonly mechanisms: readonly MechanismName[]
+  /** For people: module, library version, token label and serial, or where the root secret lies. */
+  readonly details: Readonly<Record<string, string>>
+}
+
+/**
+ * A tenant's key space in a crypto device. Plain key material never crosses this interface, but for `importKey` and `reveal`.
+ * Arguments and results are plain data, so that the same interface serves a partition in another process.
+ *
+ * @throws KmipError with the standard's reason: CryptographicFailure, UnsupportedCryptographicParameters (a mechanism that the
+ *   device lacks, named), Sensitive, NotExtractable, InvalidField (a length or parameter that cannot be), GeneralFailure (the device failed, with a cure).
+ */
+export interface Partition {
+  describe(): Promise<PartitionDescription>
+  /** Makes a symmetric or HMAC key inside and returns it wrapped. */
+  generateKey(type: KeyType, policy: KeyPolicy): Promise<WrappedKey>
+  /** Makes a key pair inside. The public key lies under the same KEK, and so does not depend on the store being honest. */
+  generateKeyPair(type: KeyType, policy: KeyPolicy): Promise<{ readonly privateKey: WrappedKey; readonly publicKey: WrappedKey }>
+  /** Takes in a value that came from outside (Register, Import). */
+  importKey(plain: PlainKey, policy: KeyPolicy): Promise<WrappedKey>
+  /** The plain value, for Get and Export of what may leave, and for nothing else. Refuses Sensitive and not extractable keys itself. */
+  reveal(key: KeyReference): Promise<PlainKey>
+  encrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array): Promise<Ciphertext>
+  decrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array, tag?: Uint8Array): Promise<Uint8Array>
+  sign(key: KeyReference, mechanism: SignMechanism, data: Uint8Array): Promise<Uint8Array>
+  verify(key: KeyReference, mechanism: SignMechanism, data: Uint8Array, signature: Uint8Array): Promise<boolean>
+  mac(key: KeyReference, mechanism: MacMechanism, data: Uint8Array): Promise<Uint8Array>
+  /** Constant-time. */
+  verifyMac(key: KeyReference, mechanism: MacMechanism, data: Uint8Array, mac: Uint8Array): Promise<boolean>
+  /** The target's plain value (raw bytes, or the PKCS#8 / SPKI DER) wrapped under another managed key, inside the device. */
+  wrapKey(target: KeyReference, wrapping: KeyReference, mechanism: WrapMechanism): Promise<Uint8Array>
+  /** Takes in a value that arrives wrapped under a managed key (Register, Import). */
+  unwrapKey(
+    wrapped: Uint8Array,
+    wrapping: KeyReference,
+    mechanism: WrapMechanism,
+    kind: KeyKind,
+    type: KeyType | undefined,
+    policy: KeyPolicy,
+  ): Promise<WrappedKey>
+  hash(hash: HashName, data: Uint8Array): Promise<Uint8Array>
+  /** Random bytes from the device's generator. */
+  random(length: number): Promise<Uint8Array>
+  /** KMIP's Digest attribute (KMIP 2.1 §4.20) of a key that may not be revealed: the hash of its plain value, made inside; undefined where the device cannot. */
+  digest(key: KeyReference, hash: HashName): Promise<Uint8Array | undefined>
+  /** The MAC over a stored record, by the partition's integrity key. 32 bytes. */
+  sealRecord(record: Uint8Array): Promise<Uint8Array>
+  /** Whether a stored record is one that this partition sealed. Constant-time. */
+  checkRecord(record: Uint8Array, seal: Uint8Array): Promise<boolean>
+  /** Drops what is held unwrapped for a handle, if anything is. */
+  forget(handle: string): void
+  close(): Promise<void>
+}
