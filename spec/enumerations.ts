@@ -1051,7 +1051,7 @@ export const enumerations = {
     AsRegistered: { value: 0x2, name: 'As Registered', since: '1.4' },
   },
   MaskGenerator: {
-    MFG1: { value: 0x1, name: 'MFG1', since: '1.4' },
+    MGF1: { value: 0x1, name: 'MGF1', since: '1.4' },
   },
   AdjustmentType: {
     Increment: { value: 0x1, name: 'Increment', since: '2.0' },

@@ -2,6 +2,7 @@ import { type ItemType, itemTypes } from '../../spec/item-types.ts'
 import { deepestNesting, headerBytes } from './binary-decode.ts'
 import type { Item } from './item.ts'
 import { isTag, tagHex, tagLabel } from './names.ts'
+import { utf8Length } from './text.ts'
 import { TtlvError } from './ttlv-error.ts'
 
 /**
@@ -161,25 +162,6 @@ function writePadding(out: Buffer, at: number, length: number): number {
 
 function padded(length: number): number {
   return length + (-length & 7)
-}
-
-/** The bytes of a text as UTF-8; refuses what UTF-8 or KMIP cannot carry. */
-function utf8Length(tag: number, value: string): number {
-  let length = value.length
-  for (let index = 0; index < value.length; index++) {
-    const unit = value.charCodeAt(index)
-    if (unit === 0) throw wrong(tag, `is text, but has a NUL (at character ${index})`)
-    if (unit < 0x80) continue
-    if (unit < 0x800) length += 1
-    else if (unit < 0xd800 || unit > 0xdfff) length += 2
-    else {
-      const next = unit < 0xdc00 ? value.charCodeAt(index + 1) : 0
-      if (!(next >= 0xdc00 && next <= 0xdfff)) throw wrong(tag, `is text, but has half a surrogate pair (at character ${index})`)
-      length += 2 // two units become four bytes
-      index++
-    }
-  }
-  return length
 }
 
 function wrong(tag: number, problem: string): TtlvError {

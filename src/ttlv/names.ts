@@ -1,6 +1,5 @@
-import { enumerations, masks, type ValueRow } from '../../spec/enumerations.ts'
 import { type ItemType, itemTypes } from '../../spec/item-types.ts'
-import { type TagName, type TagRow, tags } from '../../spec/tags.ts'
+import { type TagName, tags } from '../../spec/tags.ts'
 
 /** The two first bytes a tag may have: the standard's own tags and extensions (KMIP 2.1 §9.1.1.1). */
 export const tagPrefixes = { standard: 0x42, extension: 0x54 } as const
@@ -9,6 +8,8 @@ export const tagPrefixes = { standard: 0x42, extension: 0x54 } as const
 export const typeByCode: readonly (ItemType | undefined)[] = codeTable()
 
 const tagByNumber = new Map<number, TagName>(Object.entries(tags).map(([name, row]) => [row.tag, name as TagName]))
+
+const tagBySpec = new Map<string, TagName>(Object.entries(tags).map(([name, row]) => [row.name, name as TagName]))
 
 export function isTag(tag: number): boolean {
   const prefix = tag >>> 16
@@ -29,21 +30,14 @@ export function tagHex(tag: number): string {
   return `0x${tag.toString(16).toUpperCase().padStart(6, '0')}`
 }
 
-export type NamedValues = Readonly<Record<string, ValueRow>>
-
-/** The values that an Enumeration with this tag takes; undefined where the standard lists none. */
-export function enumerationOf(tag: TagName): NamedValues | undefined {
-  return (enumerations as Record<string, NamedValues>)[tableOf(tag)]
+/** The tag of a name that XML and JSON write; undefined when there is none. */
+export function tagByName(name: string): number | undefined {
+  return Object.hasOwn(tags, name) ? tags[name as TagName].tag : undefined
 }
 
-/** The bits of an Integer with this tag, where it is a mask. */
-export function maskOf(tag: TagName): NamedValues | undefined {
-  return (masks as Record<string, NamedValues>)[tableOf(tag)]
-}
-
-function tableOf(tag: TagName): string {
-  const row: TagRow = tags[tag]
-  return row.values ?? tag
+/** The tag that the standard calls by this name, spaces and all, as Attribute Name does in KMIP 1.x. */
+export function tagBySpecName(name: string): TagName | undefined {
+  return tagBySpec.get(name)
 }
 
 function codeTable(): (ItemType | undefined)[] {

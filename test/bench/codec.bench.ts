@@ -33,13 +33,14 @@ const protocolVersion = structure('ProtocolVersion', [integer('ProtocolVersionMa
 
 function encryptRequest(): Item {
   return structure('RequestMessage', [
-    structure('RequestHeader', [protocolVersion, integer('BatchCount', 1)]),
+    structure('RequestHeader', [protocolVersion, textString('ClientCorrelationValue', 'bench step=00001'), integer('BatchCount', 1)]),
     structure('BatchItem', [
       enumeration('Operation', 'Encrypt'),
       structure('RequestPayload', [
         textString('UniqueIdentifier', '5f0c2a8e-64c3-4a5e-9d1c-2b7f3a1e8c55'),
         structure('CryptographicParameters', [enumeration('BlockCipherMode', 'GCM'), integer('TagLength', 16)]),
         byteString('Data', new Uint8Array(64).fill(7)),
+        byteString('IVCounterNonce', new Uint8Array(12).fill(5)),
       ]),
     ]),
   ])
