@@ -28,8 +28,8 @@ export function encodedLength(item: Item): number {
 function measure(item: Item, depth: number): number {
   switch (item.type) {
     case 'Structure': {
-      if (depth > deepestNesting) throw new TtlvError(`${tagLabel(item.tag)} nests deeper than ${deepestNesting}`)
       const items = item.value
+      if (depth >= deepestNesting && items.length > 0) throw wrong(item.tag, `nests deeper than ${deepestNesting}`)
       let length = headerBytes
       for (let index = 0; index < items.length; index++) length += measure(items[index] as Item, depth + 1)
       return length

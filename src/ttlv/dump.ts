@@ -22,26 +22,29 @@ export function dump(item: Item, options: DumpOptions = {}): string {
   return lines.join('\n')
 }
 
-/** Tags whose bytes tell nothing that must be kept: identifiers, initialization vectors, digests, tags and signatures. */
+/**
+ * Tags whose bytes tell nothing that must be kept. Digests and MACs are not among them: the digest of a password that is
+ * managed as Secret Data lets anyone who reads the log guess it.
+ */
 const publicBytes: ReadonlySet<TagName> = new Set<TagName>([
   'AsynchronousCorrelationValue',
   'AuthenticatedEncryptionTag',
   'CertificateSerialNumber',
   'CertificateValue',
   'CorrelationValue',
-  'DigestValue',
   'IVCounterNonce',
   'IssuerDistinguishedName',
   'NonceID',
   'PublicExponent',
+  'ShortUniqueIdentifier',
   'SubjectDistinguishedName',
   'UniqueBatchItemID',
 ])
 
 /** Tags of which nothing is shown, nor of what is below them. Their bytes would be hidden anyway; this hides numbers and texts. */
 const secretTags: ReadonlySet<TagName> = new Set<TagName>([
-  'AttestationMeasurement',
   'AttestationAssertion',
+  'AttestationMeasurement',
   'CredentialValue',
   'Data',
   'DerivationData',
@@ -49,6 +52,7 @@ const secretTags: ReadonlySet<TagName> = new Set<TagName>([
   'KeyMaterial',
   'OTPCounter',
   'OTPSeed',
+  'OneTimePassword',
   'Password',
   'Salt',
   'ServerHashedPassword',

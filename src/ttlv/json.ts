@@ -4,6 +4,7 @@ import { type DecodeLimits, deepestNesting, defaultLimits } from './binary-decod
 import { encode } from './binary-encode.ts'
 import { bigIntegerBytes, type Item } from './item.ts'
 import { isTag, tagByName, tagHex, tagName } from './names.ts'
+import { messageText } from './text.ts'
 import { TtlvError } from './ttlv-error.ts'
 import { enumerationText, maskText, subjectOf } from './value-names.ts'
 import { bytesHex, hex64, itemFromText, momentText, WrongText } from './value-text.ts'
@@ -22,9 +23,9 @@ export function toJson(item: Item, options: JsonOptions = {}): string {
   return JSON.stringify(jsonOf(item, undefined), undefined, options.indent ?? 0)
 }
 
-/** Reads one item from JSON. @throws TtlvError that names the item and its path, what is wrong and what would be right. */
-export function fromJson(text: string, limits: DecodeLimits = defaultLimits): Item {
-  if (text.length > limits.maxBytes) throw new TtlvError(`The JSON has ${text.length} characters, the limit is ${limits.maxBytes}`)
+/** Reads one item from JSON, as text or its UTF-8 bytes. @throws TtlvError that names the item and its path, what is wrong and what would be right. */
+export function fromJson(message: string | Uint8Array, limits: DecodeLimits = defaultLimits): Item {
+  const text = messageText(message, 'JSON', limits.maxBytes)
   let parsed: unknown
   try {
     parsed = JSON.parse(text)

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { tagLabel } from './names.ts'
 import { TtlvError } from './ttlv-error.ts'
 
@@ -18,6 +19,17 @@ export function utf8Length(tag: number, value: string): number {
     }
   }
   return length
+}
+
+/** The text of a message in XML or JSON, from bytes as UTF-8. @throws TtlvError for what is larger than `maxBytes` or not UTF-8. */
+export function messageText(message: string | Uint8Array, what: 'XML' | 'JSON', maxBytes: number): string {
+  if (message.length > maxBytes) {
+    const unit = typeof message === 'string' ? 'characters' : 'bytes'
+    throw new TtlvError(`The ${what} has ${message.length} ${unit}, the limit is ${maxBytes}`)
+  }
+  if (typeof message === 'string') return message
+  if (!isUtf8(message)) throw new TtlvError(`The ${what} is not well-formed UTF-8`)
+  return Buffer.from(message.buffer, message.byteOffset, message.length).toString('utf8')
 }
 
 function wrong(tag: number, problem: string): TtlvError {

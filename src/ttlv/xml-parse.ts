@@ -1,4 +1,5 @@
 import { type DecodeLimits, deepestNesting, defaultLimits } from './binary-decode.ts'
+import { messageText } from './text.ts'
 import { TtlvError } from './ttlv-error.ts'
 
 /** An element as it was written: names are not looked up, values not read. */
@@ -18,9 +19,8 @@ export interface XmlElement {
  *
  * @throws TtlvError that names the line.
  */
-export function parseXml(text: string, limits: DecodeLimits = defaultLimits): XmlElement {
-  if (text.length > limits.maxBytes) throw new TtlvError(`The XML has ${text.length} characters, the limit is ${limits.maxBytes}`)
-  return new Parser(text, limits).document()
+export function parseXml(message: string | Uint8Array, limits: DecodeLimits = defaultLimits): XmlElement {
+  return new Parser(messageText(message, 'XML', limits.maxBytes), limits).document()
 }
 
 interface OpenElement {

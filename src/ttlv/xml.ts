@@ -32,9 +32,9 @@ export function toXml(item: Item, options: XmlOptions = {}): string {
   return lines.join(options.indent === 0 ? '' : '\n')
 }
 
-/** Reads one item from XML. @throws TtlvError that names the element, its line, what is wrong and what would be right. */
-export function fromXml(text: string, limits: DecodeLimits = defaultLimits): Item {
-  return itemFromElement(parseXml(text, limits))
+/** Reads one item from XML, as text or its UTF-8 bytes. @throws TtlvError that names the element, its line, what is wrong and what would be right. */
+export function fromXml(message: string | Uint8Array, limits: DecodeLimits = defaultLimits): Item {
+  return itemFromElement(parseXml(message, limits))
 }
 
 /** Reads the item that an element and those below it stand for. @throws TtlvError as {@link fromXml} does. */
