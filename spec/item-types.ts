@@ -19,3 +19,10 @@ export const itemTypes = {
 } as const satisfies Record<string, { code: number; since: Version }>
 
 export type ItemType = keyof typeof itemTypes
+
+/** An item whose meaning belongs to a client (vendor attributes, extensions): the shape that `src/ttlv` gives every item. */
+export interface RawItem {
+  readonly tag: number
+  readonly type: ItemType
+  readonly value: number | bigint | boolean | string | Uint8Array | readonly RawItem[]
+}

@@ -1,0 +1,68 @@
+import type { EnumerationValue } from '../../spec/enumerations.ts'
+import type { KmipError } from '../../spec/kmip-error.ts'
+import type { OperationName } from '../../spec/operations.ts'
+import type { RequestPayload, ResponsePayload, StructureValue } from '../../spec/values.ts'
+import type { Version } from '../../spec/versions.ts'
+
+/** The header of a request, defaults filled in (KMIP 2.1 §8.2, KMIP 1.4 §6). */
+export interface RequestHeader {
+  readonly version: Version
+  /** Bytes that the whole answer may have. */
+  readonly maximumResponseSize?: number | undefined
+  readonly clientCorrelationValue?: string | undefined
+  readonly serverCorrelationValue?: string | undefined
+  readonly asynchronousIndicator: EnumerationValue<'AsynchronousIndicator'>
+  readonly credentials: readonly StructureValue<'Credential'>[]
+  readonly batchErrorContinuation: EnumerationValue<'BatchErrorContinuationOption'>
+  readonly timeStamp?: number | undefined
+}
+
+/** One Batch Item. `error` stands in place of a payload that could not be read: only that item fails (KMIP 1.4 §11.1). */
+export type RequestItem = {
+  [O in OperationName]: {
+    readonly operation: O
+    readonly uniqueBatchItemId?: Uint8Array | undefined
+    readonly payload: RequestPayload<O>
+  }
+}[OperationName]
+
+export interface UnreadableItem {
+  /** The number of the operation as it came, to be echoed, where there was one. */
+  readonly operationValue?: number | undefined
+  readonly uniqueBatchItemId?: Uint8Array | undefined
+  readonly error: KmipError
+}
+
+export interface RequestMessage {
+  readonly header: RequestHeader
+  readonly items: readonly (RequestItem | UnreadableItem)[]
+}
+
+export type ResponseItem =
+  | {
+      [O in OperationName]: {
+        readonly operation: O
+        readonly uniqueBatchItemId?: Uint8Array | undefined
+        /** OperationUndone keeps its payload (KMIP 2.1 profile case BL-M-2). */
+        readonly status: 'Success' | 'OperationUndone'
+        readonly payload: ResponsePayload<O>
+      }
+    }[OperationName]
+  | FailedItem
+
+export interface FailedItem {
+  readonly operation?: OperationName | undefined
+  readonly operationValue?: number | undefined
+  readonly uniqueBatchItemId?: Uint8Array | undefined
+  readonly status: 'OperationFailed'
+  readonly error: KmipError
+}
+
+export interface ResponseMessage {
+  readonly version: Version
+  /** Seconds since 1970. */
+  readonly timeStamp: number
+  readonly clientCorrelationValue?: string | undefined
+  readonly serverCorrelationValue?: string | undefined
+  readonly items: readonly ResponseItem[]
+}

@@ -1,0 +1,30 @@
+import type { EnumerationValue } from '../../spec/enumerations.ts'
+
+export type AlgorithmName = EnumerationValue<'CryptographicAlgorithm'>
+export type CurveName = EnumerationValue<'RecommendedCurve'>
+
+/** What lies under a wrapped value: a symmetric or HMAC key, a private key, or any other bytes (Secret Data, Opaque Object, certificates). */
+export type KeyKind = 'secret' | 'private' | 'public' | 'data'
+
+/** What may be done with the plain form of a key: PKCS#11's CKA_SENSITIVE and CKA_EXTRACTABLE, KMIP 2.1 §4.54 and §4.24. */
+export interface KeyPolicy {
+  readonly sensitive: boolean
+  readonly extractable: boolean
+}
+
+/** The kind and size of a key. `length` is in bits; `curve` stands for elliptic-curve keys. */
+export interface KeyType {
+  readonly algorithm: AlgorithmName
+  readonly length: number
+  readonly curve?: CurveName
+}
+
+/** A key as it lies outside its partition: wrapped under the KEK of `epoch` by `mechanism`. Plain data, safe to store and send. */
+export interface WrappedKey {
+  readonly kind: KeyKind
+  readonly type: KeyType | undefined
+  readonly policy: KeyPolicy
+  readonly bytes: Uint8Array
+  readonly mechanism: string
+  readonly epoch: number
+}

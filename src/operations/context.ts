@@ -1,0 +1,51 @@
+import type { EnumerationValue } from '../../spec/enumerations.ts'
+import type { OperationName } from '../../spec/operations.ts'
+import type { RequestPayload, ResponsePayload } from '../../spec/values.ts'
+import type { Version } from '../../spec/versions.ts'
+import type { ManagedObject } from '../objects/index.ts'
+import type { KeyReference, Partition } from '../partitions/partition.ts'
+import type { ObjectStore } from './object-store.ts'
+
+/** What a server is, for Query and Discover Versions. */
+export interface ServerFacts {
+  /** The versions it answers, most wanted first. */
+  readonly versions: readonly Version[]
+  /** The operations that this identity's version knows, in the standard's order. */
+  readonly operations: readonly OperationName[]
+  readonly vendorIdentification: string
+  readonly serverName: string
+  readonly serverVersion: string
+  readonly serverSerialNumber: string
+  readonly profiles: readonly EnumerationValue<'ProfileName'>[]
+}
+
+/**
+ * All that a handler can reach: the tenant's objects, its partition, the time. One context serves one request (all of its Batch Items);
+ * the dispatcher commits what was staged, or drops it.
+ */
+export interface Context {
+  /** When the request began, in seconds since 1970: one time for all of its items. */
+  readonly now: number
+  /** The same in milliseconds, for the order of Locate. */
+  readonly nowMilliseconds: number
+  readonly objects: ObjectStore
+  readonly partition: Partition
+  readonly server: ServerFacts
+  /** Which of the tenant's key policies hold where a request is silent. */
+  readonly policy: { readonly sensitive: boolean; readonly extractable: boolean }
+}
+
+export type Permission = 'create' | 'read' | 'use' | 'locate' | 'attributes' | 'lifecycle' | 'none'
+
+/** One handler, as the table in `index.ts` lists it. */
+export interface OperationEntry<O extends OperationName> {
+  readonly handler: (context: Context, request: RequestPayload<O>) => Promise<ResponsePayload<O>>
+  readonly permission: Permission
+  /** Whether a request that names no object means the ID Placeholder (KMIP 2.1 §5.4). The dispatcher fills `uniqueIdentifier` in. */
+  readonly needsObject: boolean
+  /** The identifier that becomes the ID Placeholder after success; null clears it. */
+  readonly placeholder?: (response: ResponsePayload<O>, request: RequestPayload<O>) => string | null | undefined
+}
+
+/** The name under which a partition may keep an object's key unwrapped: changes whenever the wrapped bytes can. */
+export type KeyReferenceOf = (object: ManagedObject) => KeyReference
