@@ -1,0 +1,173 @@
+import { type KeyObject, randomBytes } from 'node:crypto'
+import { isIP } from 'node:net'
+import { clientUri } from '../src/tenants/client-uri.ts'
+import type { Authority } from './authority.ts'
+import { acceptPublicKey, type KeyKind, makeKeyPair, type Signer, signerOf } from './keys.ts'
+import { developmentMark, loopbackHosts, type Profile, profiles } from './profiles.ts'
+import { x509 } from './x509.ts'
+
+/** A certificate (PEM) and, where the key was made here, its private key. `authority` is the issuer's certificate, PEM. */
+export interface Issued {
+  readonly certificate: string
+  readonly privateKey: KeyObject | undefined
+  readonly authority: string
+}
+
+interface IssueOptions {
+  /** Days until Not After. */
+  readonly days?: number
+  readonly key?: KeyKind
+  readonly now?: Date
+}
+
+export interface ServerRequest extends IssueOptions {
+  /** DNS names and IP addresses; the first is the common name. Loopback's names when left out. */
+  readonly hosts?: readonly string[]
+}
+
+export interface ClientRequest extends IssueOptions {
+  readonly tenant: string
+  readonly user: string
+  /** The client's own public key (PEM or key object): the private key stays where it was made. */
+  readonly publicKey?: string | KeyObject
+  /** The same as a PKCS#10 request (PEM). Its signature must verify; its subject and extensions are ignored. */
+  readonly csr?: string
+}
+
+export interface PeerRequest extends IssueOptions {
+  /** The node's name. */
+  readonly name: string
+  readonly hosts: readonly string[]
+}
+
+/** A server's certificate, with its hosts as Subject Alternative Names. */
+export async function issueServer(authority: Authority, request: ServerRequest = {}): Promise<Issued> {
+  const hosts = request.hosts ?? loopbackHosts
+  if (hosts.length === 0) throw new Error('A server certificate needs at least one host name or IP address.')
+  return await issueLeaf(authority, profiles.server, request, `CN=${escapeName(hosts[0]!)}`, hosts.map(hostName))
+}
+
+/** A client's certificate; what it is worth stands in its URI, not in its subject. */
+export async function issueClient(authority: Authority, request: ClientRequest): Promise<Issued> {
+  const uri = clientUri(authority.trustDomain, request.tenant, request.user)
+  const publicKey = request.csr !== undefined ? await keyOfRequest(request.csr) : request.publicKey
+  const subject = `CN=${escapeName(request.user)}, OU=${escapeName(request.tenant)}`
+  return await issueLeaf(authority, profiles.client, request, subject, [{ type: 'url', value: uri }], publicKey)
+}
+
+/** A cluster node's certificate, for its listeners and its calls. Use an authority that issues no client bundles. */
+export async function issuePeer(authority: Authority, request: PeerRequest): Promise<Issued> {
+  if (request.hosts.length === 0) throw new Error(`Node ${request.name} needs at least one host name or IP address.`)
+  return await issueLeaf(authority, profiles.peer, request, `CN=${escapeName(request.name)}`, request.hosts.map(hostName))
+}
+
+async function issueLeaf(
+  authority: Authority,
+  profile: Profile,
+  options: IssueOptions,
+  subject: string,
+  names: x509.JsonGeneralNames,
+  publicKey?: string | KeyObject,
+): Promise<Issued> {
+  const pair = publicKey === undefined ? await makeKeyPair(options.key ?? 'EC-P256') : undefined
+  const certified = pair?.publicKey ?? acceptPublicKey(publicKey!)
+  const issuer = new x509.X509Certificate(authority.certificate)
+  const certificate = await sign(await signerOf(authority.privateKey), {
+    profile,
+    subject,
+    issuer: issuer.subjectName,
+    issuerKey: authority.publicKey,
+    publicKey: certified,
+    names,
+    days: options.days ?? profile.days,
+    now: options.now ?? new Date(),
+    development: authority.development,
+    latest: issuer.notAfter,
+  })
+  return { certificate, privateKey: pair?.privateKey, authority: authority.certificate }
+}
+
+interface ToBeSigned {
+  readonly profile: Profile
+  readonly subject: string
+  readonly issuer: string | x509.Name
+  readonly issuerKey: KeyObject
+  readonly publicKey: KeyObject
+  readonly names: x509.JsonGeneralNames
+  readonly days: number
+  readonly now: Date
+  readonly development: boolean
+  /** A certificate does not outlive its issuer. */
+  readonly latest?: Date
+}
+
+/** Makes and signs one certificate; PEM. Also the authority's own, which is its own issuer. */
+export async function sign(signer: Signer, wanted: ToBeSigned): Promise<string> {
+  const { profile, now } = wanted
+  const publicKey = spki(wanted.publicKey)
+  const usages = profile.keyUsages | (wanted.publicKey.asymmetricKeyType === 'rsa' ? profile.rsaKeyUsages : 0)
+  const end = new Date(now.getTime() + wanted.days * dayMilliseconds)
+  const extensions: x509.Extension[] = [
+    new x509.BasicConstraintsExtension(profile.authority, profile.authority ? 0 : undefined, true),
+    new x509.KeyUsagesExtension(usages, true),
+    await x509.SubjectKeyIdentifierExtension.create(publicKey),
+    await x509.AuthorityKeyIdentifierExtension.create(spki(wanted.issuerKey)),
+    new x509.SubjectAlternativeNameExtension(wanted.names),
+  ]
+  if (profile.extendedKeyUsages.length > 0) extensions.push(new x509.ExtendedKeyUsageExtension([...profile.extendedKeyUsages]))
+  if (wanted.development) extensions.push(new x509.Extension(developmentMark, false, developmentSentence))
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: randomSerial(),
+    subject: wanted.subject,
+    issuer: wanted.issuer,
+    // Clocks differ: a certificate used at once must not be refused as not yet valid by a client that is some minutes behind.
+    notBefore: new Date(now.getTime() - clockSkewMilliseconds),
+    notAfter: wanted.latest !== undefined && wanted.latest < end ? wanted.latest : end,
+    signingAlgorithm: signer.algorithm,
+    publicKey,
+    signingKey: signer.key,
+    extensions,
+  })
+  return `${certificate.toString('pem')}\n`
+}
+
+async function keyOfRequest(pem: string): Promise<string> {
+  let request: x509.Pkcs10CertificateRequest
+  try {
+    request = new x509.Pkcs10CertificateRequest(pem)
+  } catch (cause) {
+    throw new Error('The certificate request is not a PEM "CERTIFICATE REQUEST".', { cause })
+  }
+  const good = await request.verify().catch(() => false)
+  if (!good)
+    throw new Error(
+      'The signature of the certificate request does not verify: its maker does not hold the private key, or the file was altered.',
+    )
+  return request.publicKey.toString('pem')
+}
+
+function hostName(host: string): x509.JsonGeneralName {
+  return { type: isIP(host) === 0 ? 'dns' : 'ip', value: host }
+}
+
+/** 128 random bits; the top bits are set so that the number is positive and never shorter. */
+function randomSerial(): string {
+  const serial = randomBytes(16)
+  serial[0] = (serial[0]! & 0x3f) | 0x40
+  return serial.toString('hex')
+}
+
+/** A value in the text form of a distinguished name (RFC 4514); common names end at 64 characters (X.520). */
+function escapeName(value: string): string {
+  return value.slice(0, 64).replace(/[,+"\\<>;=#]/g, (c) => `\\${c}`)
+}
+
+function spki(key: KeyObject): x509.PublicKey {
+  return new x509.PublicKey(key.export({ type: 'spki', format: 'der' }))
+}
+
+const dayMilliseconds = 24 * 3600 * 1000
+const clockSkewMilliseconds = 5 * 60 * 1000
+const sentence = 'Development only'
+/** UTF8String (tag 12). */
+const developmentSentence = Buffer.from([12, sentence.length, ...Buffer.from(sentence)])
