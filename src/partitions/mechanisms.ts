@@ -1,0 +1,41 @@
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { AlgorithmName, CipherMechanism, KeyType, MacMechanism, MechanismName, SignMechanism, WrapMechanism } from './partition.ts'
+
+/** The hash that an HMAC key of this algorithm was made for, or undefined for every other algorithm. */
+export function isHmacAlgorithm(algorithm: AlgorithmName): boolean {
+  return algorithm.startsWith('HMAC_')
+}
+
+/** `AES-GCM`, `DES3-CBC`, `RSA-OAEP`. */
+export function cipherName(algorithm: AlgorithmName, mechanism: CipherMechanism): MechanismName {
+  return mechanism.cipher.startsWith('RSA') ? mechanism.cipher : `${algorithm}-${mechanism.cipher}`
+}
+
+/** `RSA-PSS-SHA_256`, `ECDSA-SHA_384`, `EdDSA`. */
+export function signName(mechanism: SignMechanism): MechanismName {
+  return mechanism.scheme === 'EdDSA' ? 'EdDSA' : `${mechanism.scheme}-${mechanism.hash}`
+}
+
+/** `HMAC-SHA_256`, `CMAC`, `GMAC`. */
+export function macName(mechanism: MacMechanism): MechanismName {
+  return mechanism.mac === 'HMAC' ? `HMAC-${mechanism.hash}` : mechanism.mac
+}
+
+/** `WRAP-AES-KEY-WRAP`, `WRAP-AES-GCM`, `WRAP-RSA-OAEP`. */
+export function wrapName(algorithm: AlgorithmName, mechanism: WrapMechanism): MechanismName {
+  return `WRAP-${'wrap' in mechanism ? mechanism.wrap : cipherName(algorithm, mechanism)}`
+}
+
+/** `GENERATE-AES`, `GENERATE-EC-P_256`. */
+export function generateName(type: KeyType): MechanismName {
+  return type.curve === undefined ? `GENERATE-${type.algorithm}` : `GENERATE-EC-${type.curve}`
+}
+
+/** Refuses what a partition lacks, naming it and the way to see what there is. */
+export function lacks(partition: string, mechanism: MechanismName, why?: string): KmipError {
+  const because = why === undefined ? '' : `: ${why}`
+  return new KmipError(
+    'UnsupportedCryptographicParameters',
+    `Partition ${partition} has no mechanism ${mechanism}${because}. Its mechanisms: tresor partition show ${partition}.`,
+  )
+}

@@ -1,0 +1,135 @@
+import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto'
+import { KmipError } from '../../../spec/kmip-error.ts'
+import { cipherName, lacks } from '../mechanisms.ts'
+import type { CipherMechanism, Ciphertext } from '../partition.ts'
+import { algorithmOf, attempt, type HeldKey, keyOf } from './held-key.ts'
+import { ciphers } from './mechanisms.ts'
+import { rsaDecrypt, rsaEncrypt } from './rsa-ciphers.ts'
+
+type SymmetricMechanism = Extract<CipherMechanism, { cipher: 'ECB' | 'CBC' | 'CTR' | 'GCM' }>
+
+const noIv = Buffer.alloc(0)
+
+export function encrypt(partition: string, held: HeldKey, mechanism: CipherMechanism, data: Uint8Array): Ciphertext {
+  switch (mechanism.cipher) {
+    case 'RSA-OAEP':
+    case 'RSA-PKCS1':
+    case 'RSA-RAW':
+      return { data: rsaEncrypt(partition, held, mechanism, data) }
+    default:
+      return encryptSymmetric(partition, held, mechanism, data)
+  }
+}
+
+export function decrypt(partition: string, held: HeldKey, mechanism: CipherMechanism, data: Uint8Array, tag?: Uint8Array): Uint8Array {
+  switch (mechanism.cipher) {
+    case 'RSA-OAEP':
+    case 'RSA-PKCS1':
+    case 'RSA-RAW':
+      return rsaDecrypt(partition, held, mechanism, data)
+    default:
+      return decryptSymmetric(partition, held, mechanism, data, tag)
+  }
+}
+
+function encryptSymmetric(partition: string, held: HeldKey, mechanism: SymmetricMechanism, data: Uint8Array): Ciphertext {
+  const { cipher: openssl, iv } = prepare(partition, held, mechanism, data)
+  const key = held.key
+  if (mechanism.cipher === 'GCM') {
+    const cipher = createCipheriv(openssl as CipherGCMTypes, key, iv, { authTagLength: mechanism.tagLength })
+    if (mechanism.additionalData.length > 0) cipher.setAAD(mechanism.additionalData)
+    const out = cipher.update(data)
+    // GCM is a stream: final() adds no bytes, it makes the tag.
+    cipher.final()
+    return { data: out, tag: cipher.getAuthTag() }
+  }
+  const cipher = createCipheriv(openssl, key, iv)
+  if (!padded(mechanism)) cipher.setAutoPadding(false)
+  return { data: Buffer.concat([cipher.update(data), cipher.final()]) }
+}
+
+function decryptSymmetric(partition: string, held: HeldKey, mechanism: SymmetricMechanism, data: Uint8Array, tag?: Uint8Array): Uint8Array {
+  if (mechanism.cipher === 'GCM') return decryptGcm(partition, held, mechanism, data, tag)
+  const { cipher: openssl, iv } = prepare(partition, held, mechanism, data)
+  const decipher = createDecipheriv(openssl, held.key, iv)
+  if (!padded(mechanism)) decipher.setAutoPadding(false)
+  return attempt('The ciphertext does not decrypt: wrong key, IV or padding method, or altered ciphertext.', () =>
+    Buffer.concat([decipher.update(data), decipher.final()]),
+  )
+}
+
+function decryptGcm(
+  partition: string,
+  held: HeldKey,
+  mechanism: Extract<CipherMechanism, { cipher: 'GCM' }>,
+  data: Uint8Array,
+  tag: Uint8Array | undefined,
+): Uint8Array {
+  if (tag === undefined) throw new KmipError('InvalidField', 'AES-GCM decryption needs the authentication tag, and none was given.')
+  if (tag.length !== mechanism.tagLength) {
+    throw new KmipError(
+      'InvalidField',
+      `The authentication tag has ${tag.length} bytes; the tag length of this key is ${mechanism.tagLength}.`,
+    )
+  }
+  const { cipher: openssl, iv } = prepare(partition, held, mechanism, data)
+  const decipher = createDecipheriv(openssl as CipherGCMTypes, held.key, iv, { authTagLength: mechanism.tagLength })
+  if (mechanism.additionalData.length > 0) decipher.setAAD(mechanism.additionalData)
+  decipher.setAuthTag(tag)
+  return attempt('The authentication tag does not match: wrong key, IV, additional data, or altered ciphertext.', () => {
+    const out = decipher.update(data)
+    decipher.final()
+    return out
+  })
+}
+
+function prepare(partition: string, held: HeldKey, mechanism: SymmetricMechanism, data: Uint8Array): { cipher: string; iv: Uint8Array } {
+  const algorithm = algorithmOf(held)
+  const name = cipherName(algorithm, mechanism)
+  const byLength = ciphers[name]
+  if (byLength === undefined) throw lacks(partition, name)
+  const size = keyOf(held, 'secret', name).symmetricKeySize ?? 0
+  const cipher = byLength[size]
+  if (cipher === undefined) throw lacks(partition, name, `this key has ${size * 8} bits`)
+  return { cipher, iv: checkParameters(name, algorithm === 'AES' ? 16 : 8, mechanism, data) }
+}
+
+/**
+ * The rules of SP 800-38A and SP 800-38D that OpenSSL states badly or not at all.
+ * @returns the IV. @throws KmipError InvalidField, CryptographicFailure.
+ */
+export function checkParameters(name: string, block: number, mechanism: SymmetricMechanism, data: Uint8Array): Uint8Array {
+  if (mechanism.cipher === 'GCM') {
+    if (mechanism.iv.length === 0) throw new KmipError('InvalidField', `${name} needs an IV of at least 1 byte.`)
+    if (mechanism.tagLength < 12 || mechanism.tagLength > 16) {
+      throw new KmipError('InvalidField', `${name} takes a tag length of 12 to 16 bytes, not ${mechanism.tagLength} (SP 800-38D).`)
+    }
+    return mechanism.iv
+  }
+  if (!padded(mechanism) && mechanism.cipher !== 'CTR' && data.length % block !== 0) {
+    throw new KmipError('InvalidField', `${name} without padding takes a multiple of ${block} bytes, not ${data.length}.`)
+  }
+  if (mechanism.cipher === 'ECB') return noIv
+  const iv = mechanism.iv
+  if (iv === undefined) throw new KmipError('InvalidField', `${name} needs an IV of ${block} bytes.`)
+  if (iv.length !== block) throw new KmipError('InvalidField', `${name} takes an IV of ${block} bytes, not ${iv.length}.`)
+  if (mechanism.cipher === 'CTR') checkCounter(name, block, iv, mechanism.counterBits ?? block * 8, data.length)
+  return iv
+}
+
+function padded(mechanism: SymmetricMechanism): boolean {
+  return (mechanism.cipher === 'ECB' || mechanism.cipher === 'CBC') && mechanism.padding === 'PKCS5'
+}
+
+/** A counter shorter than the block must not run over: the same key stream would come again (SP 800-38A, appendix B). */
+function checkCounter(name: string, block: number, iv: Uint8Array, bits: number, length: number): void {
+  if (bits < 1 || bits > block * 8) throw new KmipError('InvalidField', `${name} takes a counter of 1 to ${block * 8} bits, not ${bits}.`)
+  if (bits === block * 8) return
+  const start = BigInt.asUintN(bits, BigInt(`0x${Buffer.from(iv).toString('hex')}`))
+  if (start + BigInt(Math.ceil(length / block)) > 1n << BigInt(bits)) {
+    throw new KmipError(
+      'InvalidField',
+      `${name}: a counter of ${bits} bits runs over within ${length} bytes. Use a longer counter or another IV.`,
+    )
+  }
+}

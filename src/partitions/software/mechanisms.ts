@@ -1,0 +1,68 @@
+import { getCiphers, getCurves, getHashes } from 'node:crypto'
+import { curves } from '../curves.ts'
+import { hashes } from '../hashes.ts'
+import type { AlgorithmName, HashName, MechanismName } from '../partition.ts'
+
+/** OpenSSL's cipher for each mechanism name, by the key's length in bytes. */
+export const ciphers: Readonly<Record<MechanismName, Readonly<Record<number, string>>>> = {
+  'AES-ECB': { 16: 'aes-128-ecb', 24: 'aes-192-ecb', 32: 'aes-256-ecb' },
+  'AES-CBC': { 16: 'aes-128-cbc', 24: 'aes-192-cbc', 32: 'aes-256-cbc' },
+  'AES-CTR': { 16: 'aes-128-ctr', 24: 'aes-192-ctr', 32: 'aes-256-ctr' },
+  'AES-GCM': { 16: 'aes-128-gcm', 24: 'aes-192-gcm', 32: 'aes-256-gcm' },
+  'DES3-ECB': { 16: 'des-ede', 24: 'des-ede3' },
+  'DES3-CBC': { 16: 'des-ede-cbc', 24: 'des-ede3-cbc' },
+}
+
+/** OpenSSL's key-wrap ciphers (RFC 3394 and RFC 5649) with their fixed initial values. */
+export const wraps = {
+  'AES-KEY-WRAP': { iv: Buffer.from('a6a6a6a6a6a6a6a6', 'hex'), 16: 'id-aes128-wrap', 24: 'id-aes192-wrap', 32: 'id-aes256-wrap' },
+  'AES-KEY-WRAP-PAD': { iv: Buffer.from('a65959a6', 'hex'), 16: 'id-aes128-wrap-pad', 24: 'id-aes192-wrap-pad', 32: 'id-aes256-wrap-pad' },
+} as const
+
+interface SymmetricRule {
+  /** Lengths in bits as KMIP gives them, each with the key's length in bytes: 3DES is 168 bits to some clients and 192 to others. */
+  readonly lengths: Readonly<Record<number, number>> | 'any whole number of bytes'
+}
+
+/** The symmetric keys that are generated. A key of another algorithm may be imported, kept and given back. */
+export const symmetricKeys: Partial<Record<AlgorithmName, SymmetricRule>> = {
+  AES: { lengths: { 128: 16, 192: 24, 256: 32 } },
+  DES3: { lengths: { 112: 16, 128: 16, 168: 24, 192: 24 } },
+  ChaCha20: { lengths: { 256: 32 } },
+  ChaCha20Poly1305: { lengths: { 256: 32 } },
+  HMAC_MD5: { lengths: 'any whole number of bytes' },
+  HMAC_SHA1: { lengths: 'any whole number of bytes' },
+  HMAC_SHA224: { lengths: 'any whole number of bytes' },
+  HMAC_SHA256: { lengths: 'any whole number of bytes' },
+  HMAC_SHA384: { lengths: 'any whole number of bytes' },
+  HMAC_SHA512: { lengths: 'any whole number of bytes' },
+  HMAC_SHA3_224: { lengths: 'any whole number of bytes' },
+  HMAC_SHA3_256: { lengths: 'any whole number of bytes' },
+  HMAC_SHA3_384: { lengths: 'any whole number of bytes' },
+  HMAC_SHA3_512: { lengths: 'any whole number of bytes' },
+}
+
+/** What this process's OpenSSL offers, as mechanism names. */
+export const softwareMechanisms: ReadonlySet<MechanismName> = new Set(listMechanisms())
+
+function* listMechanisms(): Generator<MechanismName> {
+  const nodeCiphers = new Set(getCiphers())
+  const nodeCurves = new Set(getCurves())
+  const nodeHashes = new Set(getHashes())
+  for (const [name, byLength] of Object.entries(ciphers)) {
+    if (!Object.values(byLength).every((cipher) => nodeCiphers.has(cipher))) continue
+    yield name
+    yield `WRAP-${name}`
+  }
+  yield* ['RSA-OAEP', 'RSA-PKCS1', 'RSA-RAW', 'WRAP-RSA-OAEP', 'WRAP-RSA-PKCS1', 'WRAP-AES-KEY-WRAP', 'WRAP-AES-KEY-WRAP-PAD']
+  yield* ['RSA-PSS', 'ECDSA', 'EdDSA', 'HMAC', 'GMAC']
+  for (const name of Object.keys(hashes) as HashName[]) {
+    if (!nodeHashes.has(hashes[name]!.node)) continue
+    yield* [`HASH-${name}`, `HMAC-${name}`, `RSA-PKCS1-${name}`, `RSA-PSS-${name}`, `ECDSA-${name}`]
+  }
+  for (const algorithm of Object.keys(symmetricKeys)) yield `GENERATE-${algorithm}`
+  yield* ['GENERATE-RSA', 'GENERATE-Ed25519', 'GENERATE-Ed448']
+  for (const [name, curve] of Object.entries(curves)) {
+    if (nodeCurves.has(curve.node)) yield `GENERATE-EC-${name}`
+  }
+}

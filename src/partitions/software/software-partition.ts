@@ -1,0 +1,325 @@
+import {
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto'
+import { KmipError } from '../../../spec/kmip-error.ts'
+import { Secret } from '../../objects/secret.ts'
+import { hashes } from '../hashes.ts'
+import { keyLabel, type Labelled } from '../key-label.ts'
+import { type CacheLimits, Lru } from '../lru.ts'
+import { lacks, wrapName } from '../mechanisms.ts'
+import type {
+  CipherMechanism,
+  Ciphertext,
+  HashName,
+  KeyKind,
+  KeyPolicy,
+  KeyReference,
+  KeyType,
+  MacMechanism,
+  Partition,
+  PartitionDescription,
+  PlainKey,
+  SignMechanism,
+  WrapMechanism,
+  WrappedKey,
+} from '../partition.ts'
+import { checkExtractable, checkRevealable } from '../policy.ts'
+import { decrypt, encrypt } from './ciphers.ts'
+import { newKeyPair, newSecretKey, secretKeySize } from './generate.ts'
+import { algorithmOf, type HeldKey, keyOf } from './held-key.ts'
+import { type KeyRing, newKeyRing, openKeyRing, sealKeyRing } from './key-ring.ts'
+import { unwrap, wrap } from './key-wrap.ts'
+import { mac } from './macs.ts'
+import { softwareMechanisms, symmetricKeys } from './mechanisms.ts'
+import { sign, verify } from './signatures.ts'
+
+/** What `openSoftwarePartition` needs to know. */
+export interface SoftwarePartitionOptions {
+  readonly name: string
+  /** 32 bytes. The partition copies nothing of it: it may be wiped once the partition is open. */
+  readonly rootSecret: Secret
+  /** The blob that `createSoftwarePartition` gave. */
+  readonly ring: Uint8Array
+  /** Where the root secret lies, for `partition show`. */
+  readonly rootSecretSource?: string
+  /** How many keys stay unwrapped; 10,000 keys and 32 MiB unless told. */
+  readonly cache?: CacheLimits
+}
+
+/**
+ * Makes the keys of a new software partition.
+ * @returns the ring to keep in the store: the partition's own keys, sealed under the root secret.
+ */
+export function createSoftwarePartition(options: { readonly name: string; readonly rootSecret: Secret }): { readonly ring: Uint8Array } {
+  return { ring: sealKeyRing(newKeyRing(), options.name, options.rootSecret) }
+}
+
+/** @throws KmipError GeneralFailure when the ring does not open with this root secret and name. */
+export function openSoftwarePartition(options: SoftwarePartitionOptions): Partition {
+  return new SoftwarePartition(options, openKeyRing(options.ring, options.name, options.rootSecret))
+}
+
+const defaultCache: CacheLimits = { count: 10_000, bytes: 32 * 1024 * 1024 }
+
+/** Written into each wrapped key. The key's label lies before its value under the same wrapping (see `key-label.ts`). */
+const wrapping = 'AES-KEY-WRAP-PAD'
+
+/** node:crypto as a crypto device: the KEK and the unwrapped keys live in this process's memory. */
+class SoftwarePartition implements Partition {
+  readonly #name: string
+  readonly #source: string
+  readonly #epoch: number
+  readonly #keks: ReadonlyMap<number, KeyObject>
+  readonly #integrityKey: KeyObject
+  readonly #held: Lru<HeldKey>
+
+  constructor(options: SoftwarePartitionOptions, ring: KeyRing) {
+    this.#name = options.name
+    this.#source = options.rootSecretSource ?? 'given at opening'
+    this.#epoch = ring.epoch
+    this.#keks = new Map([...ring.keks].map(([epoch, kek]) => [epoch, takeKey(kek)]))
+    this.#integrityKey = takeKey(ring.integrityKey)
+    this.#held = new Lru(options.cache ?? defaultCache)
+  }
+
+  async describe(): Promise<PartitionDescription> {
+    return {
+      name: this.#name,
+      kind: 'software',
+      epoch: this.#epoch,
+      mechanisms: [...softwareMechanisms],
+      details: { library: `OpenSSL ${process.versions.openssl}`, 'root secret': this.#source, epochs: [...this.#keks.keys()].join(', ') },
+    }
+  }
+
+  async generateKey(type: KeyType, policy: KeyPolicy): Promise<WrappedKey> {
+    const value = newSecretKey(this.#name, type)
+    const wrapped = this.#wrap({ kind: 'secret', type, policy }, value)
+    value.fill(0)
+    return wrapped
+  }
+
+  async generateKeyPair(type: KeyType, policy: KeyPolicy) {
+    const pair = await newKeyPair(this.#name, type)
+    const value = pair.privateKey.export({ format: 'der', type: 'pkcs8' })
+    const privateKey = this.#wrap({ kind: 'private', type, policy }, value)
+    value.fill(0)
+    const publicValue = pair.publicKey.export({ format: 'der', type: 'spki' })
+    return { privateKey, publicKey: this.#wrap({ kind: 'public', type, policy: publicKeyPolicy }, publicValue) }
+  }
+
+  async importKey(plain: PlainKey, policy: KeyPolicy): Promise<WrappedKey> {
+    return this.#import({ kind: plain.kind, type: plain.type, policy }, plain.value.expose())
+  }
+
+  async reveal(reference: KeyReference): Promise<PlainKey> {
+    const value = this.#unwrap(reference.key)
+    checkRevealable(reference.key.policy)
+    return { kind: reference.key.kind, type: reference.key.type, value: new Secret(value) }
+  }
+
+  async encrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array): Promise<Ciphertext> {
+    return encrypt(this.#name, this.#hold(key), mechanism, data)
+  }
+
+  async decrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array, tag?: Uint8Array): Promise<Uint8Array> {
+    return decrypt(this.#name, this.#hold(key), mechanism, data, tag)
+  }
+
+  async sign(key: KeyReference, mechanism: SignMechanism, data: Uint8Array): Promise<Uint8Array> {
+    return sign(this.#name, this.#hold(key), mechanism, data)
+  }
+
+  async verify(key: KeyReference, mechanism: SignMechanism, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
+    return verify(this.#name, this.#hold(key), mechanism, data, signature)
+  }
+
+  async mac(key: KeyReference, mechanism: MacMechanism, data: Uint8Array): Promise<Uint8Array> {
+    return mac(this.#name, this.#hold(key), mechanism, data)
+  }
+
+  async verifyMac(key: KeyReference, mechanism: MacMechanism, data: Uint8Array, given: Uint8Array): Promise<boolean> {
+    return equal(mac(this.#name, this.#hold(key), mechanism, data), given)
+  }
+
+  async wrapKey(target: KeyReference, wrappingKey: KeyReference, mechanism: WrapMechanism): Promise<Uint8Array> {
+    const value = this.#unwrap(target.key)
+    checkExtractable(target.key.policy)
+    const held = this.#hold(wrappingKey)
+    const wrapped =
+      'wrap' in mechanism
+        ? wrap(mechanism.wrap, this.#wrappingKey(held, mechanism), value)
+        : wrapByCipher(this.#name, held, mechanism, value)
+    value.fill(0)
+    return wrapped
+  }
+
+  async unwrapKey(
+    wrapped: Uint8Array,
+    wrappingKey: KeyReference,
+    mechanism: WrapMechanism,
+    kind: KeyKind,
+    type: KeyType | undefined,
+    policy: KeyPolicy,
+  ): Promise<WrappedKey> {
+    const held = this.#hold(wrappingKey)
+    const value =
+      'wrap' in mechanism
+        ? unwrap(mechanism.wrap, this.#wrappingKey(held, mechanism), wrapped)
+        : unwrapByCipher(this.#name, held, mechanism, wrapped)
+    try {
+      return this.#import({ kind, type, policy }, value)
+    } finally {
+      value.fill(0)
+    }
+  }
+
+  async hash(hash: HashName, data: Uint8Array): Promise<Uint8Array> {
+    return createHash(this.#hashName(hash)).update(data).digest()
+  }
+
+  async random(length: number): Promise<Uint8Array> {
+    return randomBytes(length)
+  }
+
+  async digest(key: KeyReference, hash: HashName): Promise<Uint8Array> {
+    const value = this.#unwrap(key.key)
+    const digest = createHash(this.#hashName(hash)).update(value).digest()
+    value.fill(0)
+    return digest
+  }
+
+  async sealRecord(record: Uint8Array): Promise<Uint8Array> {
+    return this.#seal(record)
+  }
+
+  async checkRecord(record: Uint8Array, seal: Uint8Array): Promise<boolean> {
+    return equal(this.#seal(record), seal)
+  }
+
+  forget(handle: string): void {
+    this.#held.delete(handle)
+  }
+
+  async close(): Promise<void> {
+    this.#held.clear()
+  }
+
+  #seal(record: Uint8Array): Buffer {
+    return createHmac('sha256', this.#integrityKey).update(record).digest()
+  }
+
+  #hold(reference: KeyReference): HeldKey {
+    const held = this.#held.get(reference.handle)
+    if (held !== undefined) return held
+    const { kind, type } = reference.key
+    const value = this.#unwrap(reference.key)
+    const taken = { kind, type, key: toKeyObject(kind, value) }
+    this.#held.set(reference.handle, taken, value.length + entryOverhead)
+    value.fill(0)
+    return taken
+  }
+
+  #import(label: Labelled, value: Uint8Array): WrappedKey {
+    if (value.length === 0) throw new KmipError('InvalidField', `A ${label.kind} key of 0 bytes cannot be kept.`)
+    if (label.kind === 'secret') checkSecretLength(this.#name, label.type, value.length)
+    if (label.kind !== 'data') toKeyObject(label.kind, value)
+    return this.#wrap(label, value)
+  }
+
+  #wrap(label: Labelled, value: Uint8Array): WrappedKey {
+    const { kind, type, policy } = label
+    const labelled = Buffer.concat([keyLabel(label), value])
+    const bytes = wrap(wrapping, this.#keks.get(this.#epoch)!, labelled)
+    labelled.fill(0)
+    return { kind, type, policy, bytes, mechanism: wrapping, epoch: this.#epoch }
+  }
+
+  /** The plain value, once its label is the one that the stored key claims. The caller wipes it. */
+  #unwrap(key: WrappedKey): Buffer {
+    const kek = this.#keks.get(key.epoch)
+    if (kek === undefined || key.mechanism !== wrapping) {
+      throw new KmipError(
+        'CryptographicFailure',
+        `Partition ${this.#name} holds no KEK of epoch ${key.epoch} for ${key.mechanism}: the key was made in another partition, or its epoch is over.`,
+      )
+    }
+    const labelled = unwrap(wrapping, kek, key.bytes)
+    const label = keyLabel(key)
+    if (labelled.length <= label.length || !labelled.subarray(0, label.length).equals(label)) {
+      labelled.fill(0)
+      throw new KmipError('CryptographicFailure', 'The stored key is not what its record says: its kind, type or policy was altered.')
+    }
+    return labelled.subarray(label.length)
+  }
+
+  #wrappingKey(held: HeldKey, mechanism: WrapMechanism): KeyObject {
+    const name = wrapName(algorithmOf(held), mechanism)
+    if (algorithmOf(held) !== 'AES') throw lacks(this.#name, name, `it works with AES keys, not ${algorithmOf(held)}`)
+    return keyOf(held, 'secret', name)
+  }
+
+  #hashName(hash: HashName): string {
+    const known = hashes[hash]
+    if (known === undefined || !softwareMechanisms.has(`HASH-${hash}`)) throw lacks(this.#name, `HASH-${hash}`)
+    return known.node
+  }
+}
+
+/** A public key is no secret (KMIP 2.1 §4.54 speaks of private and secret keys). */
+const publicKeyPolicy: KeyPolicy = { sensitive: false, extractable: true }
+
+/** What a KeyObject and its map entry cost beside the key's bytes, roughly. */
+const entryOverhead = 512
+
+function takeKey(bytes: Uint8Array): KeyObject {
+  const key = createSecretKey(bytes)
+  bytes.fill(0)
+  return key
+}
+
+function toKeyObject(kind: KeyKind, value: Uint8Array): KeyObject {
+  const key = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (kind === 'secret') return createSecretKey(key)
+  try {
+    if (kind === 'private') return createPrivateKey({ key, format: 'der', type: 'pkcs8' })
+    if (kind === 'public') return createPublicKey({ key, format: 'der', type: 'spki' })
+  } catch (error) {
+    const form = kind === 'private' ? 'PKCS #8' : 'SubjectPublicKeyInfo'
+    throw new KmipError('InvalidField', `The ${kind} key is not ${form} DER of an algorithm that OpenSSL knows.`, { cause: error })
+  }
+  throw new KmipError('InvalidField', 'Secret Data and other plain values are kept and given back; no mechanism works with them.')
+}
+
+/** A key of an algorithm that is not generated here is kept as it came; no mechanism will take it. */
+function checkSecretLength(partition: string, type: KeyType | undefined, size: number): void {
+  if (type === undefined || symmetricKeys[type.algorithm] === undefined) return
+  const expected = secretKeySize(partition, type)
+  if (expected !== size)
+    throw new KmipError('InvalidField', `A ${type.algorithm} key of ${type.length} bits has ${expected} bytes; ${size} were given.`)
+}
+
+/** An authenticated cipher's tag goes behind the ciphertext, as PKCS #11's C_WrapKey does it. */
+function wrapByCipher(partition: string, held: HeldKey, mechanism: CipherMechanism, value: Uint8Array): Uint8Array {
+  const { data, tag } = encrypt(partition, held, mechanism, value)
+  return tag === undefined ? data : Buffer.concat([data, tag])
+}
+
+function unwrapByCipher(partition: string, held: HeldKey, mechanism: CipherMechanism, wrapped: Uint8Array): Uint8Array {
+  if (mechanism.cipher !== 'GCM') return decrypt(partition, held, mechanism, wrapped)
+  const end = wrapped.length - mechanism.tagLength
+  if (end < 0)
+    throw new KmipError('InvalidField', `The wrapped key has ${wrapped.length} bytes, less than its tag of ${mechanism.tagLength}.`)
+  return decrypt(partition, held, mechanism, wrapped.subarray(0, end), wrapped.subarray(end))
+}
+
+function equal(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && timingSafeEqual(left, right)
+}
