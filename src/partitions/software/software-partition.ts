@@ -11,7 +11,7 @@ import {
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { Secret } from '../../objects/secret.ts'
 import { hashes } from '../hashes.ts'
-import { keyLabel, type Labelled } from '../key-label.ts'
+import type { Labelled } from '../key-label.ts'
 import { type CacheLimits, Lru } from '../lru.ts'
 import { lacks, wrapName } from '../mechanisms.ts'
 import type {
@@ -32,6 +32,7 @@ import type {
 } from '../partition.ts'
 import { checkExtractable, checkRevealable } from '../policy.ts'
 import { decrypt, encrypt } from './ciphers.ts'
+import { envelopeMechanism, open, seal } from './envelope.ts'
 import { newKeyPair, newSecretKey, secretKeySize } from './generate.ts'
 import { algorithmOf, type HeldKey, keyOf } from './held-key.ts'
 import { type KeyRing, newKeyRing, openKeyRing, sealKeyRing } from './key-ring.ts'
@@ -67,9 +68,6 @@ export function openSoftwarePartition(options: SoftwarePartitionOptions): Partit
 }
 
 const defaultCache: CacheLimits = { count: 10_000, bytes: 32 * 1024 * 1024 }
-
-/** Written into each wrapped key. The key's label lies before its value under the same wrapping (see `key-label.ts`). */
-const wrapping = 'AES-KEY-WRAP-PAD'
 
 /** node:crypto as a crypto device: the KEK and the unwrapped keys live in this process's memory. */
 class SoftwarePartition implements Partition {
@@ -236,28 +234,18 @@ class SoftwarePartition implements Partition {
 
   #wrap(label: Labelled, value: Uint8Array): WrappedKey {
     const { kind, type, policy } = label
-    const labelled = Buffer.concat([keyLabel(label), value])
-    const bytes = wrap(wrapping, this.#keks.get(this.#epoch)!, labelled)
-    labelled.fill(0)
-    return { kind, type, policy, bytes, mechanism: wrapping, epoch: this.#epoch }
+    const bytes = seal(this.#keks.get(this.#epoch)!, label, value)
+    return { kind, type, policy, bytes, mechanism: envelopeMechanism(kind), epoch: this.#epoch }
   }
 
-  /** The plain value, once its label is the one that the stored key claims. The caller wipes it. */
+  /** The caller wipes it. */
   #unwrap(key: WrappedKey): Buffer {
     const kek = this.#keks.get(key.epoch)
-    if (kek === undefined || key.mechanism !== wrapping) {
-      throw new KmipError(
-        'CryptographicFailure',
-        `Partition ${this.#name} holds no KEK of epoch ${key.epoch} for ${key.mechanism}: the key was made in another partition, or its epoch is over.`,
-      )
-    }
-    const labelled = unwrap(wrapping, kek, key.bytes)
-    const label = keyLabel(key)
-    if (labelled.length <= label.length || !labelled.subarray(0, label.length).equals(label)) {
-      labelled.fill(0)
-      throw new KmipError('CryptographicFailure', 'The stored key is not what its record says: its kind, type or policy was altered.')
-    }
-    return labelled.subarray(label.length)
+    if (kek !== undefined && key.mechanism === envelopeMechanism(key.kind)) return open(kek, key, key.bytes)
+    throw new KmipError(
+      'CryptographicFailure',
+      `Partition ${this.#name} holds no KEK of epoch ${key.epoch} for ${key.mechanism}: the key was made in another partition, or its epoch is over.`,
+    )
   }
 
   #wrappingKey(held: HeldKey, mechanism: WrapMechanism): KeyObject {
