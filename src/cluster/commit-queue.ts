@@ -1,0 +1,218 @@
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { ChangeSet, CommitOutcome } from '../store/ledger.ts'
+import { outcomesOf, type TransactionLimits, takeBatch, transactionOf, whyTooLarge } from './change-transaction.ts'
+import { describeFailure, type EtcdClient, isRefusal } from './etcd-client.ts'
+import type { TxnResponse } from './etcd-messages.ts'
+import { Fence } from './fence.ts'
+import type { Keys } from './keys.ts'
+import { Proposal } from './proposal.ts'
+import { type Log, sleep, type Timing } from './timing.ts'
+import type { WatchFeed } from './watch-feed.ts'
+
+export interface CommitQueueOptions {
+  readonly client: EtcdClient
+  readonly keys: Keys
+  readonly node: string
+  readonly feed: WatchFeed
+  readonly limits: TransactionLimits
+  readonly timing: Timing
+  readonly log: Log
+}
+
+/**
+ * Sends change sets to etcd: those that wait together share a transaction, several transactions are under way at a time.
+ * After a lost answer nothing is sent until the fence has settled what became of it.
+ */
+export class CommitQueue {
+  readonly #options: CommitQueueOptions
+  readonly #fence: Fence
+  readonly #waiting: Proposal[] = []
+  /** Sent, and not answered yet, by nonce. */
+  readonly #sent = new Map<string, Proposal>()
+  readonly #doubtful = new Set<Proposal>()
+  #transactions = 0
+  #pumpScheduled = false
+  #settling = false
+  #replaced: string | undefined
+  #closed = false
+
+  constructor(options: CommitQueueOptions) {
+    this.#options = options
+    this.#fence = new Fence(options.client, options.keys.fence(options.node))
+  }
+
+  async commit(changes: ChangeSet): Promise<CommitOutcome> {
+    if (this.#replaced !== undefined) throw new KmipError('GeneralFailure', this.#replaced)
+    if (changes.writes.length === 0) throw new Error('a change set without writes has nothing to commit')
+    const proposal = new Proposal(changes, this.#options.keys, performance.now() + this.#options.timing.commit)
+    const tooLarge = whyTooLarge(proposal, this.#options.limits)
+    if (tooLarge !== undefined) throw new KmipError('GeneralFailure', `Nothing was changed: ${tooLarge}.`)
+    this.#waiting.push(proposal)
+    this.#schedulePump()
+    return await proposal.outcome
+  }
+
+  /** Another process took this node's name; undefined otherwise. */
+  problem(): string | undefined {
+    return this.#replaced
+  }
+
+  /** The watch shows a nonce: whatever became of the answer, that change set is committed. */
+  seen(nonce: string, revision: number): void {
+    const proposal = this.#sent.get(nonce)
+    if (proposal !== undefined) this.#settle(proposal, { outcome: 'committed', revision })
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const proposal of this.#waiting.splice(0)) proposal.refuse('this node is shutting down.')
+    for (const proposal of this.#sent.values())
+      proposal.settle({ outcome: 'unknown', why: 'this node shut down before the cluster answered' })
+    this.#sent.clear()
+    this.#doubtful.clear()
+  }
+
+  /** Requests that arrive in the same turn of the loop should share a transaction. */
+  #schedulePump(): void {
+    if (this.#pumpScheduled) return
+    this.#pumpScheduled = true
+    setImmediate(() => {
+      this.#pumpScheduled = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    if (this.#closed || this.#settling) return
+    if (this.#fence.position === undefined) {
+      void this.#clearDoubts()
+      return
+    }
+    while (this.#transactions < transactionsUnderWay && this.#waiting.length > 0)
+      void this.#send(takeBatch(this.#waiting, this.#options.limits))
+  }
+
+  async #send(batch: readonly Proposal[]): Promise<void> {
+    const { client, keys, feed, timing } = this.#options
+    const fence = this.#fence.position!
+    for (const proposal of batch) {
+      if (proposal.sentUnder === undefined) proposal.snapshotsBefore = feed.snapshots
+      proposal.sentUnder = fence.revision
+      this.#sent.set(proposal.nonce, proposal)
+    }
+    const endpoint = client.preferred
+    this.#transactions++
+    try {
+      const response = await client.txn(transactionOf(batch, keys, fence), { deadline: timing.attempt, endpoint })
+      if (response.succeeded) {
+        for (const [index, outcome] of outcomesOf(batch, response).entries()) this.#settle(batch[index]!, outcome)
+      } else {
+        this.#fencedOff(batch, response)
+      }
+    } catch (error) {
+      if (isRefusal(error)) {
+        for (const proposal of batch) this.#refuse(proposal, `etcd refused the change: ${describeFailure(error)}.`)
+      } else {
+        this.#options.log('warn', `etcd at ${client.endpoints[endpoint]} did not answer a transaction: ${describeFailure(error)}`)
+        client.moveOn(endpoint)
+        for (const proposal of batch) if (!proposal.settled) this.#doubtful.add(proposal)
+        void this.#clearDoubts()
+      }
+    } finally {
+      this.#transactions--
+      if (this.#waiting.length > 0) this.#schedulePump()
+    }
+  }
+
+  /** The outer compare failed, so nothing of it was or will be applied: it is sent again under the fence as it stands. */
+  #fencedOff(batch: readonly Proposal[], response: TxnResponse): void {
+    if (!this.#fence.adopt(response.responses[0]?.responseRange?.kvs[0])) {
+      this.#replaced = `another process runs as node ${this.#options.node} and took over; stop one of the two`
+      for (const proposal of batch) this.#refuse(proposal, `${this.#replaced}.`)
+      for (const proposal of this.#waiting.splice(0)) proposal.refuse(`${this.#replaced}.`)
+      return
+    }
+    this.#sendAgain(batch)
+  }
+
+  #sendAgain(proposals: Iterable<Proposal>): void {
+    for (const proposal of proposals) {
+      if (proposal.settled) continue
+      this.#sent.delete(proposal.nonce)
+      if (performance.now() < proposal.deadline) this.#waiting.unshift(proposal)
+      else proposal.refuse('the cluster did not answer in time.')
+    }
+    this.#schedulePump()
+  }
+
+  async #clearDoubts(): Promise<void> {
+    if (this.#settling) return
+    this.#settling = true
+    try {
+      while (!this.#closed && this.#replaced === undefined && (this.#doubtful.size > 0 || this.#fence.position === undefined)) {
+        await this.#settleOnce()
+        this.#expire()
+      }
+    } finally {
+      this.#settling = false
+      this.#schedulePump()
+    }
+  }
+
+  /** Raises the fence if it must be, waits until the watch has passed it, and then knows. */
+  async #settleOnce(): Promise<void> {
+    const { feed, timing, log } = this.#options
+    const position = this.#fence.position
+    const raised = position !== undefined && [...this.#doubtful].every((proposal) => proposal.sentUnder! < position.revision)
+    try {
+      const fence = raised ? position.revision : await this.#fence.raise(timing.attempt)
+      const settled = [...this.#doubtful].filter((proposal) => proposal.sentUnder! < fence)
+      if (settled.length === 0 || !(await feed.waitFor(fence, timing.attempt))) return
+      for (const proposal of settled) this.#doubtful.delete(proposal)
+      // A snapshot shows only the newest write of each place: what it overwrote cannot be seen any more.
+      const [gone, clear] = partition(settled, (proposal) => proposal.snapshotsBefore !== feed.snapshots)
+      for (const proposal of gone) this.#unknown(proposal, 'the history that would tell was compacted')
+      this.#sendAgain(clear)
+    } catch (error) {
+      log('warn', `the cluster does not take writes: ${(error as Error).message}`)
+      await sleep(retryMilliseconds)
+    }
+  }
+
+  #expire(): void {
+    const now = performance.now()
+    for (const proposal of this.#doubtful) {
+      if (now > proposal.deadline) this.#unknown(proposal, 'the cluster did not answer in time')
+    }
+    for (let index = this.#waiting.length - 1; index >= 0; index--) {
+      if (now > this.#waiting[index]!.deadline) this.#waiting.splice(index, 1)[0]!.refuse('the cluster has no majority that answers.')
+    }
+  }
+
+  #unknown(proposal: Proposal, why: string): void {
+    this.#doubtful.delete(proposal)
+    this.#settle(proposal, { outcome: 'unknown', why })
+  }
+
+  #settle(proposal: Proposal, outcome: CommitOutcome): void {
+    this.#sent.delete(proposal.nonce)
+    this.#doubtful.delete(proposal)
+    if (!proposal.settled) proposal.settle(outcome)
+  }
+
+  #refuse(proposal: Proposal, why: string): void {
+    this.#sent.delete(proposal.nonce)
+    if (!proposal.settled) proposal.refuse(why)
+  }
+}
+
+/** More would let small transactions go ahead of a batch that could carry them. */
+const transactionsUnderWay = 4
+const retryMilliseconds = 50
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [yes: T[], no: T[]] {
+  const yes: T[] = []
+  const no: T[] = []
+  for (const item of items) (test(item) ? yes : no).push(item)
+  return [yes, no]
+}

@@ -1,0 +1,84 @@
+import type { ChangeSet, CommitOutcome, Ledger, Revision } from '../store/ledger.ts'
+import { etcdDefaultLimits, type TransactionLimits } from './change-transaction.ts'
+import { CommitQueue } from './commit-queue.ts'
+import { EtcdClient, type TlsFiles } from './etcd-client.ts'
+import { Keys } from './keys.ts'
+import { ReadBarrier } from './read-barrier.ts'
+import { defaultTiming, type Log, type Timing } from './timing.ts'
+import { type ReplicaTarget, WatchFeed } from './watch-feed.ts'
+
+export interface EtcdLedgerOptions {
+  /** `https://HOST:PORT` of the cluster's members; the node's own member first. */
+  readonly endpoints: readonly string[]
+  readonly tls: TlsFiles
+  /** The node's name, unique in the cluster: a second process of the same name cuts off the first one's writes. */
+  readonly node: string
+  /** The local copy, written by this ledger alone. */
+  readonly replica: ReplicaTarget
+  /** Of all of Tresor's keys in etcd. */
+  readonly prefix?: string
+  readonly limits?: TransactionLimits
+  readonly timing?: Partial<Timing>
+  readonly log?: Log
+}
+
+/**
+ * The ledger of a cluster: etcd holds the order of all changes, the replica follows it.
+ *
+ * It returns at once and connects by itself, now and after every fault; until then `problem()` says what is missing, a barrier fails and a
+ * commit waits for its deadline. A commit that certainly changed nothing, for want of a majority, throws KmipError GeneralFailure.
+ */
+export function openEtcdLedger(options: EtcdLedgerOptions): EtcdLedger {
+  return new EtcdLedger(options)
+}
+
+export class EtcdLedger implements Ledger {
+  readonly #client: EtcdClient
+  readonly #feed: WatchFeed
+  readonly #queue: CommitQueue
+  readonly #barrier: ReadBarrier
+  readonly #probe: NodeJS.Timeout
+
+  constructor(options: EtcdLedgerOptions) {
+    const timing = { ...defaultTiming, ...options.timing }
+    const log = options.log ?? (() => {})
+    const keys = new Keys(options.prefix)
+    const client = new EtcdClient(options)
+    const onNonce = (nonce: string, revision: Revision) => this.#queue.seen(nonce, revision)
+    const feed = new WatchFeed({ client, keys, replica: options.replica, log, onNonce })
+    this.#client = client
+    this.#feed = feed
+    this.#queue = new CommitQueue({ client, keys, node: options.node, feed, limits: options.limits ?? etcdDefaultLimits, timing, log })
+    this.#barrier = new ReadBarrier({ client, keys, feed, timing })
+    feed.start()
+    this.#probe = setInterval(() => {
+      if (this.#barrier.idle >= timing.probe) this.#barrier.pass().catch(() => {})
+    }, timing.probe)
+    this.#barrier.pass().catch(() => {})
+  }
+
+  barrier(): Promise<void> {
+    return this.#barrier.pass()
+  }
+
+  commit(changes: ChangeSet): Promise<CommitOutcome> {
+    return this.#queue.commit(changes)
+  }
+
+  problem(): string | undefined {
+    return this.#queue.problem() ?? this.#barrier.problem() ?? this.#feed.problem()
+  }
+
+  /** The revision that the replica shows. */
+  get reached(): Revision {
+    return this.#feed.reached
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#probe)
+    this.#barrier.close()
+    this.#queue.close()
+    await this.#feed.close()
+    this.#client.close()
+  }
+}
