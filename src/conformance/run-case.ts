@@ -1,0 +1,109 @@
+import { decode, encode, type Item, itemFromElement, parseXml, toXml, type XmlElement } from '../ttlv/index.ts'
+import { compare, secondsOf } from './compare.ts'
+import { Bindings, isPlaceholder, substitute, timeOf } from './placeholders.ts'
+import { batchItems, childOf, type Step, type TestCase, valueOf } from './test-case.ts'
+
+/** Sends one message and answers with what the server sent back. */
+export type Exchange = (frame: Uint8Array) => Promise<Uint8Array>
+
+export type CaseResult =
+  | { readonly name: string; readonly outcome: 'passed' }
+  | {
+      readonly name: string
+      readonly outcome: 'failed'
+      readonly step: number
+      readonly differences: readonly string[]
+      readonly response?: string
+    }
+
+/** Runs a case's steps in order and compares each answer; stops at the first that differs. */
+export async function runCase(testCase: TestCase, exchange: Exchange): Promise<CaseResult> {
+  const session = new Session()
+  for (const [step, messages] of testCase.steps.entries()) {
+    const { differences, response } = await session.run(messages, exchange)
+    if (differences.length > 0)
+      return { name: testCase.name, outcome: 'failed', step, differences, ...(response === undefined ? {} : { response }) }
+  }
+  return { name: testCase.name, outcome: 'passed' }
+}
+
+/** What one case has learnt: bindings, and which objects and dates are whose. */
+class Session {
+  readonly #bindings = new Bindings()
+  readonly #fixedDates = new Set<number>()
+  /** Identifiers of objects that the server made: their material and all that comes of it vary (rules 7 and 8). */
+  readonly #serverMade = new Set<string>()
+
+  async run({ request, response }: Step, exchange: Exchange): Promise<{ differences: string[]; response?: string }> {
+    const now = Math.floor(Date.now() / 1000)
+    const sent = substitute(request, this.#bindings, now)
+    this.#noteDates(request, now)
+    let answer: Item
+    try {
+      answer = decode(await exchange(encode(itemFromElement(sent))))
+    } catch (error) {
+      return { differences: [`no answer: ${(error as Error).message}`] }
+    }
+    const xml = toXml(answer)
+    const differences = this.#compareMessages(sent, response, parseXml(xml), now)
+    return { differences, response: xml }
+  }
+
+  /** Item by item, because what may vary depends on the operation and on the object it used. */
+  #compareMessages(sent: XmlElement, expected: XmlElement, actual: XmlElement, now: number): string[] {
+    const common = { bindings: this.#bindings, now, fixedDates: this.#fixedDates }
+    const wanted = batchItems(expected)
+    const found = batchItems(actual)
+    const header = compare(withoutItems(expected), withoutItems(actual), { ...common, isVariable: false })
+    if (wanted.length !== found.length)
+      return [...header, `ResponseMessage/BatchItem: stands ${found.length} times, expected ${wanted.length}`]
+    return wanted.reduce((differences, item, index) => {
+      const requestItem = batchItems(sent)[index]
+      const isVariable = this.#isVariable(requestItem, found[index] as XmlElement)
+      const label = wanted.length > 1 ? `BatchItem[${index}]` : 'BatchItem'
+      const more = compare(item, found[index] as XmlElement, { ...common, isVariable }, label)
+      this.#noteMade(found[index] as XmlElement)
+      return [...differences, ...more]
+    }, header)
+  }
+
+  #noteMade(item: XmlElement): void {
+    const operation = valueOf(childOf(item, 'Operation'))
+    if (operation !== 'Create' && operation !== 'CreateKeyPair') return
+    for (const child of childOf(item, 'ResponsePayload')?.children ?? []) {
+      const identifier = valueOf(child)
+      if (child.name.endsWith('UniqueIdentifier') && identifier !== undefined) this.#serverMade.add(identifier)
+    }
+  }
+
+  #isVariable(request: XmlElement | undefined, response: XmlElement): boolean {
+    const operation = valueOf(childOf(response, 'Operation'))
+    if (operation === 'RNGRetrieve') return true
+    const payload = childOf(request, 'RequestPayload')
+    const used = valueOf(childOf(childOf(response, 'ResponsePayload'), 'UniqueIdentifier')) ?? valueOf(childOf(payload, 'UniqueIdentifier'))
+    if (used !== undefined && this.#serverMade.has(used)) return true
+    return operation !== undefined && isRandomised(operation, childOf(payload, 'CryptographicParameters'))
+  }
+
+  #noteDates(element: XmlElement, now: number): void {
+    const value = valueOf(element)
+    if (element.attributes.get('type') === 'DateTime' && value !== undefined) {
+      this.#fixedDates.add(isPlaceholder(value) ? (timeOf(value, now) ?? now) : secondsOf(value))
+    }
+    for (const child of element.children) this.#noteDates(child, now)
+  }
+}
+
+/** Operations that draw random bytes: their output is new each time. */
+function isRandomised(operation: string, parameters: XmlElement | undefined): boolean {
+  const padding = valueOf(childOf(parameters, 'PaddingMethod'))
+  if (valueOf(childOf(parameters, 'RandomIV')) === 'true') return true
+  if (operation === 'Encrypt') return padding === 'OAEP' || padding === 'PKCS1v1_5' || padding === 'PKCS1V1_5'
+  const algorithm =
+    valueOf(childOf(parameters, 'DigitalSignatureAlgorithm')) ?? valueOf(childOf(parameters, 'CryptographicAlgorithm')) ?? ''
+  return operation === 'Sign' && (padding === 'PSS' || /PSS|ECDSA|DSA/.test(algorithm))
+}
+
+function withoutItems(message: XmlElement): XmlElement {
+  return { ...message, children: message.children.filter((child) => child.name !== 'BatchItem') }
+}
