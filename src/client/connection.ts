@@ -138,7 +138,10 @@ export class Connection {
 
   #answer(frame: Uint8Array): void {
     const waiting = this.#waiting.shift()
-    if (waiting === undefined) return this.#lose('the server sent a message that answers no request')
+    if (waiting === undefined) {
+      this.#lose('the server sent a message that answers no request')
+      return
+    }
     clearTimeout(waiting.timer)
     waiting.resolve(frame)
   }

@@ -10,7 +10,7 @@ import {
   variableOutput,
 } from './leniency.ts'
 import { type Bindings, isPlaceholder, timeOf } from './placeholders.ts'
-import { childOf, valueOf } from './test-case.ts'
+import { childOf, textOf } from './test-case.ts'
 
 /** What a comparison must know of the session so far. */
 export interface Circumstances {
@@ -84,8 +84,8 @@ function compareBag(wanted: XmlElement[], found: XmlElement[], circumstances: Ci
 }
 
 function compareValue(expected: XmlElement, actual: XmlElement, circumstances: Circumstances, path: string): string[] {
-  const want = valueOf(expected) ?? ''
-  const got = valueOf(actual) ?? ''
+  const want = textOf(expected) ?? ''
+  const got = textOf(actual) ?? ''
   if (isPlaceholder(want)) return comparePlaceholder(want, actual, circumstances, path)
   if (freeValues.has(expected.name)) return []
   if (typeOf(expected) === 'DateTime') return compareDate(want, got, circumstances, path)
@@ -95,7 +95,7 @@ function compareValue(expected: XmlElement, actual: XmlElement, circumstances: C
 }
 
 function comparePlaceholder(name: string, actual: XmlElement, { bindings, now }: Circumstances, path: string): string[] {
-  const got = valueOf(actual) ?? ''
+  const got = textOf(actual) ?? ''
   const time = timeOf(name, now)
   if (time !== undefined) {
     const off = Math.abs(secondsOf(got) - time)
@@ -119,21 +119,21 @@ function compareDate(want: string, got: string, { fixedDates }: Circumstances, p
 
 function isWelcome(name: string, parent: string, found: XmlElement[]): boolean {
   if (mayComeOrGo.has(name) || mayHaveMore.has(name) || attributeBags.has(parent)) return true
-  return name === 'AttributeIndex' && found.every((element) => valueOf(element) === '0')
+  return name === 'AttributeIndex' && found.every((element) => textOf(element) === '0')
 }
 
 function isDispensable(name: string, wanted: XmlElement[]): boolean {
   if (mayComeOrGo.has(name)) return true
-  return name === 'AttributeIndex' && wanted.every((element) => valueOf(element) === '0')
+  return name === 'AttributeIndex' && wanted.every((element) => textOf(element) === '0')
 }
 
 /** In 1.x all attributes have one tag: what tells them apart is their Attribute Name. */
 function nameOfAttribute(element: XmlElement): string {
-  return element.name === 'Attribute' ? `Attribute ${valueOf(childOf(element, 'AttributeName'))}` : element.name
+  return element.name === 'Attribute' ? `Attribute ${textOf(childOf(element, 'AttributeName'))}` : element.name
 }
 
 function labelled(path: string, element: XmlElement): string {
-  const name = valueOf(childOf(element, 'AttributeName'))
+  const name = textOf(childOf(element, 'AttributeName'))
   return element.name === 'Attribute' && name !== undefined ? `${path}(${name.replaceAll(' ', '')})` : path
 }
 
@@ -154,7 +154,7 @@ export function secondsOf(text: string): number {
 }
 
 function shown(element: XmlElement | undefined): string {
-  const value = valueOf(element)
+  const value = textOf(element)
   return value === undefined ? '' : ` ${cut(value)}`
 }
 

@@ -1,7 +1,7 @@
 import { decode, encode, type Item, itemFromElement, parseXml, toXml, type XmlElement } from '../ttlv/index.ts'
 import { compare, secondsOf } from './compare.ts'
 import { Bindings, isPlaceholder, substitute, timeOf } from './placeholders.ts'
-import { batchItems, childOf, type Step, type TestCase, valueOf } from './test-case.ts'
+import { batchItems, childOf, type Step, type TestCase, textOf } from './test-case.ts'
 
 /** Sends one message and answers with what the server sent back. */
 export type Exchange = (frame: Uint8Array) => Promise<Uint8Array>
@@ -57,36 +57,36 @@ class Session {
     const header = compare(withoutItems(expected), withoutItems(actual), { ...common, isVariable: false })
     if (wanted.length !== found.length)
       return [...header, `ResponseMessage/BatchItem: stands ${found.length} times, expected ${wanted.length}`]
-    return wanted.reduce((differences, item, index) => {
-      const requestItem = batchItems(sent)[index]
-      const isVariable = this.#isVariable(requestItem, found[index] as XmlElement)
+    const items = wanted.flatMap((item, index) => {
+      const isVariable = this.#isVariable(batchItems(sent)[index], found[index] as XmlElement)
       const label = wanted.length > 1 ? `BatchItem[${index}]` : 'BatchItem'
-      const more = compare(item, found[index] as XmlElement, { ...common, isVariable }, label)
+      const differences = compare(item, found[index] as XmlElement, { ...common, isVariable }, label)
       this.#noteMade(found[index] as XmlElement)
-      return [...differences, ...more]
-    }, header)
+      return differences
+    })
+    return [...header, ...items]
   }
 
   #noteMade(item: XmlElement): void {
-    const operation = valueOf(childOf(item, 'Operation'))
+    const operation = textOf(childOf(item, 'Operation'))
     if (operation !== 'Create' && operation !== 'CreateKeyPair') return
     for (const child of childOf(item, 'ResponsePayload')?.children ?? []) {
-      const identifier = valueOf(child)
+      const identifier = textOf(child)
       if (child.name.endsWith('UniqueIdentifier') && identifier !== undefined) this.#serverMade.add(identifier)
     }
   }
 
   #isVariable(request: XmlElement | undefined, response: XmlElement): boolean {
-    const operation = valueOf(childOf(response, 'Operation'))
+    const operation = textOf(childOf(response, 'Operation'))
     if (operation === 'RNGRetrieve') return true
     const payload = childOf(request, 'RequestPayload')
-    const used = valueOf(childOf(childOf(response, 'ResponsePayload'), 'UniqueIdentifier')) ?? valueOf(childOf(payload, 'UniqueIdentifier'))
+    const used = textOf(childOf(childOf(response, 'ResponsePayload'), 'UniqueIdentifier')) ?? textOf(childOf(payload, 'UniqueIdentifier'))
     if (used !== undefined && this.#serverMade.has(used)) return true
     return operation !== undefined && isRandomised(operation, childOf(payload, 'CryptographicParameters'))
   }
 
   #noteDates(element: XmlElement, now: number): void {
-    const value = valueOf(element)
+    const value = textOf(element)
     if (element.attributes.get('type') === 'DateTime' && value !== undefined) {
       this.#fixedDates.add(isPlaceholder(value) ? (timeOf(value, now) ?? now) : secondsOf(value))
     }
@@ -96,11 +96,10 @@ class Session {
 
 /** Operations that draw random bytes: their output is new each time. */
 function isRandomised(operation: string, parameters: XmlElement | undefined): boolean {
-  const padding = valueOf(childOf(parameters, 'PaddingMethod'))
-  if (valueOf(childOf(parameters, 'RandomIV')) === 'true') return true
+  const padding = textOf(childOf(parameters, 'PaddingMethod'))
+  if (textOf(childOf(parameters, 'RandomIV')) === 'true') return true
   if (operation === 'Encrypt') return padding === 'OAEP' || padding === 'PKCS1v1_5' || padding === 'PKCS1V1_5'
-  const algorithm =
-    valueOf(childOf(parameters, 'DigitalSignatureAlgorithm')) ?? valueOf(childOf(parameters, 'CryptographicAlgorithm')) ?? ''
+  const algorithm = textOf(childOf(parameters, 'DigitalSignatureAlgorithm')) ?? textOf(childOf(parameters, 'CryptographicAlgorithm')) ?? ''
   return operation === 'Sign' && (padding === 'PSS' || /PSS|ECDSA|DSA/.test(algorithm))
 }
 

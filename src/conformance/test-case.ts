@@ -40,7 +40,7 @@ export function childOf(element: XmlElement | undefined, name: string): XmlEleme
   return element?.children.find((child) => child.name === name)
 }
 
-export function valueOf(element: XmlElement | undefined): string | undefined {
+export function textOf(element: XmlElement | undefined): string | undefined {
   return element?.attributes.get('value')
 }
 
@@ -50,10 +50,10 @@ export function batchItems(message: XmlElement): XmlElement[] {
 }
 
 function operationsOf(request: XmlElement): string[] {
-  return batchItems(request).map((item) => valueOf(childOf(item, 'Operation')) ?? 'none')
+  return batchItems(request).map((item) => textOf(childOf(item, 'Operation')) ?? 'none')
 }
 
 function versionOf(request: XmlElement): string {
   const version = childOf(childOf(request, 'RequestHeader'), 'ProtocolVersion')
-  return `${valueOf(childOf(version, 'ProtocolVersionMajor'))}.${valueOf(childOf(version, 'ProtocolVersionMinor'))}`
+  return `${textOf(childOf(version, 'ProtocolVersionMajor'))}.${textOf(childOf(version, 'ProtocolVersionMinor'))}`
 }
