@@ -2,8 +2,7 @@ import type { EnumerationValue } from '../../spec/enumerations.ts'
 import type { OperationName } from '../../spec/operations.ts'
 import type { RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import type { Version } from '../../spec/versions.ts'
-import type { ManagedObject } from '../objects/index.ts'
-import type { KeyReference, Partition } from '../partitions/partition.ts'
+import type { Partition } from '../partitions/partition.ts'
 import type { ObjectStore } from './object-store.ts'
 
 /** What a server is, for Query and Discover Versions. */
@@ -46,6 +45,3 @@ export interface OperationEntry<O extends OperationName> {
   /** The identifier that becomes the ID Placeholder after success; null clears it. */
   readonly placeholder?: (response: ResponsePayload<O>, request: RequestPayload<O>) => string | null | undefined
 }
-
-/** The name under which a partition may keep an object's key unwrapped: changes whenever the wrapped bytes can. */
-export type KeyReferenceOf = (object: ManagedObject) => KeyReference

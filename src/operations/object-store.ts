@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto'
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { Identifier } from '../../spec/values.ts'
+import { advance, type ManagedObject } from '../objects/index.ts'
+import type { KeyReference } from '../partitions/partition.ts'
+
+/** Where an `ObjectStore` finds and puts objects: one request's unit of work, as records. */
+export interface ObjectRecords {
+  /** The object as it is stored, or as this request has staged it; its record's seal is checked. Never written to by who gets it. */
+  read(uniqueIdentifier: string): Promise<ManagedObject | undefined>
+  /** Stages the object: later reads and searches of this request see it. */
+  stage(object: ManagedObject): void
+  reserveName(name: string, uniqueIdentifier: string): void
+  releaseName(name: string): void
+}
+
+/**
+ * The tenant's Managed Objects as one request sees them. Another tenant's identifier is looked up in this tenant's space alone, and so
+ * is a miss like any other. What is opened is the caller's own copy; `save` stages it for the commit of the whole request.
+ */
+export class ObjectStore {
+  readonly #records: ObjectRecords
+  readonly #now: number
+
+  constructor(records: ObjectRecords, now: number) {
+    this.#records = records
+    this.#now = now
+  }
+
+  /**
+   * The object, its State brought to the request's time. Destroyed objects are found too: their attributes remain.
+   * @throws KmipError ObjectNotFound; InvalidMessage when no identifier came and the ID Placeholder is empty.
+   */
+  async open(identifier: Identifier | undefined): Promise<ManagedObject> {
+    if (typeof identifier !== 'string')
+      throw new KmipError('InvalidMessage', 'The request names no object, and no earlier item of its batch left one in the ID Placeholder.')
+    const stored = await this.#records.read(identifier)
+    if (stored === undefined) throw new KmipError('ObjectNotFound', `There is no object ${identifier}.`)
+    const object = stored.copy()
+    advance(object, this.#now)
+    return object
+  }
+
+  /** The object, for an operation on its value. @throws KmipError as `open`, and ObjectDestroyed. */
+  async openLiving(identifier: Identifier | undefined): Promise<ManagedObject> {
+    const object = await this.open(identifier)
+    if (object.isDestroyed) throw new KmipError('ObjectDestroyed', `${object.uniqueIdentifier} is destroyed.`)
+    return object
+  }
+
+  /** Stages a new object. @throws KmipError NonUniqueNameAttribute. */
+  create(object: ManagedObject): void {
+    this.#takeNames(object, [])
+    this.#records.stage(object.copy(1))
+  }
+
+  /** Stages a changed object. @throws KmipError NonUniqueNameAttribute. */
+  async save(object: ManagedObject): Promise<void> {
+    const before = await this.#records.read(object.uniqueIdentifier)
+    this.#takeNames(object, before === undefined ? [] : namesOf(before))
+    this.#records.stage(object.copy(object.generation + 1))
+  }
+
+  /** Names are unique in a tenant among living objects (KMIP 2.1 §4.32); a destroyed object gives its names back. */
+  #takeNames(object: ManagedObject, before: readonly string[]): void {
+    const after = object.isDestroyed ? [] : namesOf(object)
+    for (const name of before) if (!after.includes(name)) this.#records.releaseName(name)
+    for (const name of after) if (!before.includes(name)) this.#records.reserveName(name, object.uniqueIdentifier)
+  }
+}
+
+/** The key's name in a partition's cache of unwrapped keys: follows from the object and the wrapped bytes, so it changes whenever they do. */
+export function keyReference(object: ManagedObject): KeyReference {
+  const { key, uniqueIdentifier } = object
+  if (key === undefined) throw new KmipError('KeyValueNotPresent', `${uniqueIdentifier} has no key value here, only attributes.`)
+  let handle = handles.get(key)
+  if (handle === undefined) {
+    handle = `${uniqueIdentifier}/${createHash('sha256').update(key.bytes).digest('base64url')}`
+    handles.set(key, handle)
+  }
+  return { handle, key }
+}
+
+const handles = new WeakMap<object, string>()
+
+function namesOf(object: ManagedObject): string[] {
+  return object.isDestroyed ? [] : object.attributes.all('Name').map(({ value }) => `${value.type} ${value.value}`)
+}
