@@ -33,6 +33,8 @@ export class CommitQueue {
   #transactions = 0
   #pumpScheduled = false
   #settling = false
+  /** An answer was lost and the fence not raised since: sending more would only make more of it. */
+  #unfenced = true
   #replaced: string | undefined
   #closed = false
 
@@ -84,7 +86,7 @@ export class CommitQueue {
 
   #pump(): void {
     if (this.#closed || this.#settling) return
-    if (this.#fence.position === undefined) {
+    if (this.#unfenced) {
       void this.#clearDoubts()
       return
     }
@@ -116,6 +118,7 @@ export class CommitQueue {
         this.#options.log('warn', `etcd at ${client.endpoints[endpoint]} did not answer a transaction: ${describeFailure(error)}`)
         client.moveOn(endpoint)
         for (const proposal of batch) if (!proposal.settled) this.#doubtful.add(proposal)
+        if (fence.revision === this.#fence.position?.revision) this.#unfenced = true
         void this.#clearDoubts()
       }
     } finally {
@@ -126,13 +129,17 @@ export class CommitQueue {
 
   /** The outer compare failed, so nothing of it was or will be applied: it is sent again under the fence as it stands. */
   #fencedOff(batch: readonly Proposal[], response: TxnResponse): void {
-    if (!this.#fence.adopt(response.responses[0]?.responseRange?.kvs[0])) {
-      this.#replaced = `another process runs as node ${this.#options.node} and took over; stop one of the two`
-      for (const proposal of batch) this.#refuse(proposal, `${this.#replaced}.`)
-      for (const proposal of this.#waiting.splice(0)) proposal.refuse(`${this.#replaced}.`)
-      return
-    }
-    this.#sendAgain(batch)
+    if (this.#fence.adopt(response.responses[0]?.responseRange?.kvs[0])) this.#sendAgain(batch)
+    else this.#giveWay(batch)
+  }
+
+  /** The other process's fence cut off everything that was under way; what of it came before is not known here, but for those it turned away. */
+  #giveWay(turnedAway: readonly Proposal[] = []): void {
+    const why = `another process runs as node ${this.#options.node} and took over; stop one of the two`
+    this.#replaced = why
+    for (const proposal of turnedAway) this.#refuse(proposal, `${why}.`)
+    for (const proposal of this.#waiting.splice(0)) proposal.refuse(`${why}.`)
+    for (const proposal of [...this.#sent.values()]) this.#unknown(proposal, why)
   }
 
   #sendAgain(proposals: Iterable<Proposal>): void {
@@ -149,7 +156,7 @@ export class CommitQueue {
     if (this.#settling) return
     this.#settling = true
     try {
-      while (!this.#closed && this.#replaced === undefined && (this.#doubtful.size > 0 || this.#fence.position === undefined)) {
+      while (!this.#closed && this.#replaced === undefined && (this.#doubtful.size > 0 || this.#unfenced)) {
         await this.#settleOnce()
         this.#expire()
       }
@@ -159,15 +166,22 @@ export class CommitQueue {
     }
   }
 
-  /** Raises the fence if it must be, waits until the watch has passed it, and then knows. */
+  /** Raises the fence if nobody has since, waits until the watch has passed it, and then knows. */
   async #settleOnce(): Promise<void> {
     const { feed, timing, log } = this.#options
-    const position = this.#fence.position
-    const raised = position !== undefined && [...this.#doubtful].every((proposal) => proposal.sentUnder! < position.revision)
     try {
-      const fence = raised ? position.revision : await this.#fence.raise(timing.attempt)
+      if (this.#unfenced && !(await this.#fence.raise(timing.attempt))) {
+        this.#giveWay()
+        return
+      }
+      this.#unfenced = false
+      const fence = this.#fence.position!.revision
       const settled = [...this.#doubtful].filter((proposal) => proposal.sentUnder! < fence)
-      if (settled.length === 0 || !(await feed.waitFor(fence, timing.attempt))) return
+      if (settled.length === 0) return
+      if (!(await feed.waitFor(fence, timing.attempt))) {
+        feed.leaveSilentMember()
+        return
+      }
       for (const proposal of settled) this.#doubtful.delete(proposal)
       // A snapshot shows only the newest write of each place: what it overwrote cannot be seen any more.
       const [gone, clear] = partition(settled, (proposal) => proposal.snapshotsBefore !== feed.snapshots)

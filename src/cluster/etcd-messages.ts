@@ -15,6 +15,8 @@ export interface KeyValue {
   readonly value: Buffer
   readonly createRevision: string
   readonly modRevision: string
+  /** How often the key was written since it was created. */
+  readonly version: string
 }
 
 export interface RangeRequest {

@@ -28,13 +28,27 @@ export class Fence {
     return this.#revision === undefined ? undefined : { key: this.#key, revision: this.#revision }
   }
 
-  /** Writes the fence once, at the preferred member. Safe to repeat: a late duplicate only moves it further, which `adopt` notices. */
-  async raise(deadline: number): Promise<number> {
+  /**
+   * Moves the fence, asking the preferred member once; false when another process of this node's name holds it. Its first writing takes
+   * it over from whoever held it; later ones move it only if it is still this process's, so that a process that was paused and replaced
+   * cannot take it back.
+   * @throws Error when the outcome is not known. Safe to repeat: a late duplicate moves the fence further, which `adopt` notices.
+   */
+  async raise(deadline: number): Promise<boolean> {
     const endpoint = this.#client.preferred
+    const held = this.#revision
     try {
-      const { header } = await this.#client.put({ key: this.#key, value: this.#identity }, { deadline, endpoint })
-      this.#revision = Math.max(this.#revision ?? 0, revisionOf(header.revision))
-      return this.#revision
+      const response = await this.#client.txn(
+        {
+          compare: held === undefined ? [] : [{ result: 'EQUAL', target: 'MOD', key: this.#key, modRevision: held }],
+          success: [{ requestPut: { key: this.#key, value: this.#identity } }],
+          failure: [{ requestRange: { key: this.#key, limit: 1 } }],
+        },
+        { deadline, endpoint },
+      )
+      if (!response.succeeded) return this.adopt(response.responses[0]?.responseRange?.kvs[0])
+      this.#revision = Math.max(this.#revision ?? 0, revisionOf(response.header.revision))
+      return true
     } catch (error) {
       this.#client.moveOn(endpoint)
       throw new Error(describeFailure(error), { cause: error })

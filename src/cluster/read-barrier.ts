@@ -48,8 +48,7 @@ export class ReadBarrier {
       }
       if (await feed.waitFor(revision, Math.min(left, silenceMilliseconds))) return
       if (this.#closed) throw new KmipError('GeneralFailure', 'This node is shutting down.')
-      // Silent while there is something to tell: a paused or cut-off member; a copy in progress is no silence.
-      if (feed.problem() === undefined) feed.restart()
+      feed.leaveSilentMember()
     }
   }
 

@@ -82,8 +82,9 @@ export class WatchFeed {
     })
   }
 
-  /** Watches at another member: this one has fallen silent. */
-  restart(): void {
+  /** The member watched at is silent while there is something to tell: it is paused or cut off. A copy in progress is no silence. */
+  leaveSilentMember(): void {
+    if (this.#problem !== undefined) return
     this.#endpoint = (this.#endpoint + 1) % this.#options.client.endpoints.length
     this.#stop?.()
   }

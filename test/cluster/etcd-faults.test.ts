@@ -1,0 +1,105 @@
+import test from 'ava'
+import { KmipError } from '../../spec/kmip-error.ts'
+import { type EtcdLedger, openEtcdLedger } from '../../src/cluster/index.ts'
+import { objectChange, objectPlace } from '../support/change-sets.ts'
+import { type EtcdCluster, startEtcdCluster, untilHealthy } from '../support/etcd-cluster.ts'
+import { type MemoryReplica, memoryReplica } from '../support/memory-replica.ts'
+
+let cluster: EtcdCluster
+let nodes: { ledger: EtcdLedger; replica: MemoryReplica }[] = []
+
+test.before(async () => {
+  cluster = await startEtcdCluster(3)
+  nodes = [0, 1, 2].map((index) => {
+    const replica = memoryReplica()
+    return { replica, ledger: openEtcdLedger({ endpoints: cluster.endpointsOf(index), tls: cluster.tls, node: `n${index}`, replica }) }
+  })
+  await Promise.all(nodes.map(({ ledger }) => ledger.barrier()))
+})
+test.after.always(async () => {
+  await Promise.all(nodes.map(({ ledger }) => ledger.close()))
+  await cluster?.close()
+})
+
+test.serial('what is committed on one node is seen on each after its barrier, at once', async (t) => {
+  for (let round = 0; round < 30; round++) {
+    const id = `everywhere-${round}`
+    t.is((await nodes[round % 3]!.ledger.commit(objectChange(id, 'v', 0))).outcome, 'committed')
+    await Promise.all(nodes.map(({ ledger }) => ledger.barrier()))
+    for (const { replica } of nodes) t.is(replica.read(objectPlace(id))?.value.toString(), 'v')
+  }
+})
+
+test.serial('while members are killed one after the other, nodes go on, and nothing acknowledged is lost', async (t) => {
+  const acknowledged: string[] = []
+  let running = true
+  const outcomes = new Map<string, number>()
+  const writers = nodes.map(async ({ ledger }, node) => {
+    for (let count = 0; running; count++) {
+      const id = `kept-${node}-${count}`
+      try {
+        const { outcome } = await ledger.commit(objectChange(id, 'v', 0))
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+        if (outcome !== 'committed') continue
+        acknowledged.push(id)
+        const reader = nodes[(node + 1) % 3]!
+        await reader.ledger.barrier()
+        t.truthy(reader.replica.read(objectPlace(id)), `${id} was acknowledged on node ${node} and not seen after a barrier`)
+      } catch (error) {
+        if (!(error instanceof KmipError)) throw error
+        outcomes.set('refused', (outcomes.get('refused') ?? 0) + 1)
+      }
+    }
+  })
+  for (const member of [0, 1, 2]) {
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    await cluster.kill(member)
+    const before = acknowledged.length
+    await new Promise((resolve) => setTimeout(resolve, 2500))
+    t.true(acknowledged.length > before, `nothing was committed in 2.5 s after member ${member} was killed`)
+    await cluster.revive(member)
+    await untilHealthy(cluster.members[member]!)
+  }
+  running = false
+  await Promise.all(writers)
+  t.is(outcomes.get('conflict') ?? 0, 0, 'a change set conflicted with its own earlier attempt')
+  await Promise.all(nodes.map(({ ledger }) => ledger.barrier()))
+  for (const { replica } of nodes) {
+    t.deepEqual(
+      acknowledged.filter((id) => replica.read(objectPlace(id)) === undefined),
+      [],
+    )
+  }
+  t.log(`${acknowledged.length} acknowledged; outcomes ${JSON.stringify(Object.fromEntries(outcomes))}`)
+})
+
+test.serial('a member that is paused holds up its node no longer than a barrier may take', async (t) => {
+  const paused = cluster.members[0]!.pid!
+  process.kill(paused, 'SIGSTOP')
+  try {
+    const id = 'while-paused'
+    t.is((await nodes[1]!.ledger.commit(objectChange(id, 'v', 0))).outcome, 'committed')
+    await nodes[0]!.ledger.barrier()
+    t.truthy(nodes[0]!.replica.read(objectPlace(id)))
+  } finally {
+    process.kill(paused, 'SIGCONT')
+  }
+  await untilHealthy(cluster.members[0]!)
+})
+
+test.serial('without a majority no barrier passes and nothing is committed; both come back with it', async (t) => {
+  await Promise.all([cluster.kill(1), cluster.kill(2)])
+  const { ledger } = nodes[0]!
+  const [barrier, commit] = await Promise.allSettled([ledger.barrier(), ledger.commit(objectChange('minority', 'v', 0))])
+  t.is(barrier.status, 'rejected')
+  t.regex(barrier.status === 'rejected' ? barrier.reason.message : '', /no majority/)
+  t.true(commit.status === 'rejected' || commit.value.outcome === 'unknown')
+  t.regex(ledger.problem() ?? '', /no majority/)
+  await Promise.all([cluster.revive(1), cluster.revive(2)])
+  await Promise.all([untilHealthy(cluster.members[1]!), untilHealthy(cluster.members[2]!)])
+  await ledger.barrier()
+  // The watch may take a moment longer than the barrier, which had nothing to wait for.
+  for (let wait = 0; wait < 50 && ledger.problem() !== undefined; wait++) await new Promise((resolve) => setTimeout(resolve, 100))
+  t.is(ledger.problem(), undefined)
+  t.is((await ledger.commit(objectChange('majority', 'v', 0))).outcome, 'committed')
+})
