@@ -93,7 +93,8 @@ export class Connection<Peer> {
   sweep(): void {
     const { limits, counters, clock } = this.#host
     const now = clock.now
-    if (this.#phase === 'ending' && !this.#busy && now - this.#endingBegan > lingering) return this.destroy('the client did not close its side')
+    if (this.#phase === 'ending' && !this.#busy && now - this.#endingBegan > lingering)
+      return this.destroy('the client did not close its side')
     if (this.#frameBegan !== undefined && !this.#busy && now - this.#frameBegan > limits.frameTimeout) {
       counters.closedForSlowFrame++
       return this.destroy(`a message took longer than ${limits.frameTimeout} ms to arrive`)
@@ -133,7 +134,7 @@ export class Connection<Peer> {
         this.#inProgress = frame.length
         const answer = await this.#host.respond(frame, this.peer)
         this.#inProgress = 0
-        if (this.#phase === 'closed') return
+        if (this.#phase === 'closed') break
         counters.bytesWritten += answer.length
         if (!this.socket.write(answer)) await this.#drained()
         if (this.#phase !== 'open') break
@@ -143,11 +144,10 @@ export class Connection<Peer> {
         }
       }
     } catch (error) {
-      if (this.#phase !== 'closed') this.#lost(error)
-      return
-    } finally {
-      this.#busy = false
+      this.#lost(error)
     }
+    this.#busy = false
+    this.#inProgress = 0
     this.#rest()
   }
 
@@ -167,6 +167,7 @@ export class Connection<Peer> {
 
   /** The stream cannot be cut into messages any more: says why, then closes (KMIP 1.4 §11.1, KMIP 2.1 §11.46 Codec Error). */
   #lost(error: unknown): void {
+    if (this.#phase === 'closed') return
     if (!(error instanceof TtlvError)) {
       this.#host.log.error('a connection failed', { error })
       return this.destroy('an internal error')
@@ -174,7 +175,8 @@ export class Connection<Peer> {
     this.#host.counters.framesRefused++
     this.#host.log.verbose('bytes that are no message', { problem: error.message, peer: address(this.socket) })
     this.socket.write(this.#host.refuse(error))
-    this.finish()
+    this.#phase = 'ending'
+    this.#endingBegan = this.#host.clock.now
   }
 
   #endOfInput(): void {

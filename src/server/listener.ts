@@ -1,5 +1,6 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
-import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import type { TtlvError } from '../ttlv/index.ts'
 import { address, Connection, type ConnectionCounters, type ConnectionHost } from './connection.ts'
 import type { ServerLimits } from './limits.ts'
@@ -86,7 +87,13 @@ class TlsListener<Peer> implements Listener {
       refuse: (error) => service.refuse(error),
       held: () => this.#boundMemory(),
     }
-    this.#tls = createTlsServer({ ...contextOf(options.tls), requestCert: true, rejectUnauthorized: true, handshakeTimeout: limits.handshakeTimeout, allowHalfOpen: true })
+    this.#tls = createTlsServer({
+      ...contextOf(options.tls),
+      requestCert: true,
+      rejectUnauthorized: false,
+      handshakeTimeout: limits.handshakeTimeout,
+      allowHalfOpen: true,
+    })
     this.#tls.on('secureConnection', (socket) => this.#admit(socket))
     this.#tls.on('tlsClientError', (error, socket) => this.#handshakeFailed(error, socket))
     this.#doorway = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#accept(socket))
@@ -143,6 +150,8 @@ class TlsListener<Peer> implements Listener {
       for (const { connection } of this.#open.values()) connection.destroy('the server stops')
     }, milliseconds)
     await closed
+    // A TLS socket reports its end a moment after the socket under it.
+    while (this.#open.size > 0) await nextTurn()
     clearTimeout(cut)
     clearInterval(this.#sweeper)
   }
@@ -209,12 +218,21 @@ class TlsListener<Peer> implements Listener {
     this.#open.set(socket, { connection, tenant: found.tenant })
     socket.once('close', () => this.#gone(socket))
     if (log.writes('verbose')) {
-      log.verbose('connection', { tenant: found.tenant, peer: address(socket), protocol: socket.getProtocol(), resumed: socket.isSessionReused() })
+      log.verbose('connection', {
+        tenant: found.tenant,
+        peer: address(socket),
+        protocol: socket.getProtocol(),
+        resumed: socket.isSessionReused(),
+      })
     }
   }
 
   #identify(socket: TLSSocket): ReturnType<Service<Peer>['identify']> {
     try {
+      const problem = socket.authorizationError as unknown as string | null
+      // An anchor that is itself an intermediate ends the path for the service, which verifies it; OpenSSL would look for a root above.
+      if (!socket.authorized && problem !== 'UNABLE_TO_GET_ISSUER_CERT')
+        return { refused: `the client's certificate does not verify: ${problem ?? 'there is none'}` }
       return this.#options.service.identify(socket)
     } catch (error) {
       this.#options.log.error('an identity could not be evaluated', { error, peer: address(socket) })
@@ -253,7 +271,10 @@ class TlsListener<Peer> implements Listener {
       const largest = connections.reduce((a, b) => (b.held > a.held ? b : a))
       this.#held -= largest.held
       this.counters.closedForMemory++
-      log.warn('too many bytes of unfinished messages; the connection that holds the most is closed', { bytes: largest.held, limit: limits.bufferedBytes })
+      log.warn('too many bytes of unfinished messages; the connection that holds the most is closed', {
+        bytes: largest.held,
+        limit: limits.bufferedBytes,
+      })
       largest.destroy('the limit of buffered bytes is reached')
     }
   }

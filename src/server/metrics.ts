@@ -115,7 +115,9 @@ export async function renderMetrics(snapshots: readonly MetricsSnapshot[]): Prom
   for (const histogram of mergedHistograms(snapshots)) {
     for (const line of histogramLines(histogram)) add(histogram.name, 'histogram', line)
   }
-  const own = [...lines].map(([name, { kind, lines: all }]) => `# HELP tresor_${name} ${help[name] ?? name}\n# TYPE tresor_${name} ${kind}\n${all.join('\n')}\n`)
+  const own = [...lines].map(
+    ([name, { kind, lines: all }]) => `# HELP tresor_${name} ${help[name] ?? name}\n# TYPE tresor_${name} ${kind}\n${all.join('\n')}\n`,
+  )
   const runtime = AggregatorRegistry.aggregate(snapshots.map((snapshot) => [...snapshot.runtime]))
   return `${own.join('')}${await runtime.metrics()}`
 }

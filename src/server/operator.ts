@@ -21,14 +21,17 @@ export interface OperatorPort {
  * @throws when the address cannot be had.
  */
 export async function listenOperator(host: string, port: number, view: OperatorView, log: Log): Promise<OperatorPort> {
-  const server = createServer({ requestTimeout: 5000, headersTimeout: 5000, maxHeaderSize: 8192, keepAliveTimeout: 1000 }, (request, response) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'only GET\n')
-    answer(request.url ?? '/', view, response).catch((error: unknown) => {
-      log.error('the operator port failed', { error })
-      if (!response.headersSent) send(response, 500, 'failed; the log says why\n')
-      else response.destroy()
-    })
-  })
+  const server = createServer(
+    { requestTimeout: 5000, headersTimeout: 5000, maxHeaderSize: 8192, keepAliveTimeout: 1000 },
+    (request, response) => {
+      if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'only GET\n')
+      answer(request.url ?? '/', view, response).catch((error: unknown) => {
+        log.error('the operator port failed', { error })
+        if (!response.headersSent) send(response, 500, 'failed; the log says why\n')
+        else response.destroy()
+      })
+    },
+  )
   server.maxConnections = 64
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
