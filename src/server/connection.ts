@@ -91,22 +91,26 @@ export class Connection<Peer> {
 
   /** Closes the connection when it has kept the server waiting for longer than a limit. */
   sweep(): void {
+    const why = this.#overdue()
+    if (why !== undefined) this.destroy(why)
+  }
+
+  #overdue(): string | undefined {
     const { limits, counters, clock } = this.#host
-    const now = clock.now
-    if (this.#phase === 'ending' && !this.#busy && now - this.#endingBegan > lingering)
-      return this.destroy('the client did not close its side')
-    if (this.#frameBegan !== undefined && !this.#busy && now - this.#frameBegan > limits.frameTimeout) {
-      counters.closedForSlowFrame++
-      return this.destroy(`a message took longer than ${limits.frameTimeout} ms to arrive`)
-    }
-    if (this.#writeBegan !== undefined && now - this.#writeBegan > limits.writeTimeout) {
+    const waited = (since: number | undefined) => (since === undefined ? 0 : clock.now - since)
+    if (waited(this.#writeBegan) > limits.writeTimeout) {
       counters.closedForSlowReading++
-      return this.destroy(`the client did not take an answer within ${limits.writeTimeout} ms`)
+      return `the client did not take an answer within ${limits.writeTimeout} ms`
     }
-    if (!this.#busy && now - this.#lastByte > limits.idleTimeout) {
-      counters.closedForIdle++
-      this.destroy(`nothing came for ${limits.idleTimeout} ms`)
+    if (this.#busy) return undefined
+    if (this.#phase === 'ending') return waited(this.#endingBegan) > lingering ? 'the client did not close its side' : undefined
+    if (waited(this.#frameBegan) > limits.frameTimeout) {
+      counters.closedForSlowFrame++
+      return `a message took longer than ${limits.frameTimeout} ms to arrive`
     }
+    if (waited(this.#lastByte) <= limits.idleTimeout) return undefined
+    counters.closedForIdle++
+    return `nothing came for ${limits.idleTimeout} ms`
   }
 
   #take(chunk: Buffer): void {
@@ -153,8 +157,11 @@ export class Connection<Peer> {
 
   /** All that came whole is answered: waits for more, or ends. */
   #rest(): void {
-    if (this.#phase !== 'open') return this.#end()
-    if (this.#ended) return this.finish()
+    if (this.#ended) this.finish()
+    if (this.#phase !== 'open') {
+      this.#end()
+      return
+    }
     if (this.#reader.buffered > 0) {
       this.#frameBegan ??= this.#host.clock.now
       this.#host.held(this)
@@ -170,7 +177,8 @@ export class Connection<Peer> {
     if (this.#phase === 'closed') return
     if (!(error instanceof TtlvError)) {
       this.#host.log.error('a connection failed', { error })
-      return this.destroy('an internal error')
+      this.destroy('an internal error')
+      return
     }
     this.#host.counters.framesRefused++
     this.#host.log.verbose('bytes that are no message', { problem: error.message, peer: address(this.socket) })

@@ -62,10 +62,15 @@ export class Metrics {
 
   /** Counts one Batch Item. @param result `Success` or the Result Reason */
   item(operation: OperationName | 'unknown', result: string, milliseconds: number): void {
-    let counters = this.#operations.get(operation)
-    if (counters === undefined) this.#operations.set(operation, (counters = new OperationCounters()))
+    const counters = this.#operations.get(operation) ?? this.#newOperation(operation)
     counters.durations.observe(milliseconds)
     counters.results.set(result, (counters.results.get(result) ?? 0) + 1)
+  }
+
+  #newOperation(operation: string): OperationCounters {
+    const counters = new OperationCounters()
+    this.#operations.set(operation, counters)
+    return counters
   }
 
   /** Adds numbers that others keep; asked at each snapshot. Names are without the prefix `tresor_`. */

@@ -101,7 +101,11 @@ test('closes a connection on which nothing comes', async (t) => {
 
 test('reads no further while a client does not take its answers, then cuts it', async (t) => {
   let answered = 0
-  const listener = await open(t, { respond: async () => (answered++, frameOf(Buffer.alloc(1 << 20))) }, { writeTimeout: 1000 })
+  const respond = async () => {
+    answered++
+    return frameOf(Buffer.alloc(1 << 20))
+  }
+  const listener = await open(t, { respond }, { writeTimeout: 1000 })
   const greedy = await client(t, listener, other)
   greedy.socket.pause()
   for (let n = 0; n < 2000; n++) greedy.send(small)

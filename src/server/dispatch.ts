@@ -1,0 +1,290 @@
+import { randomBytes } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { OperationName } from '../../spec/operations.ts'
+import type { Identifier, RequestPayload, ResponsePayload } from '../../spec/values.ts'
+import type { FailedItem, RequestItem, RequestMessage, ResponseItem, ResponseMessage, UnreadableItem } from '../messages/index.ts'
+import type { Context, OperationEntry } from '../operations/index.ts'
+import type { ChangeSet, CommitOutcome } from '../store/index.ts'
+import type { Identity } from '../tenants/index.ts'
+import { BatchIdentifiers } from './batch-identifiers.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+/** One attempt at a request: the view that its handlers get, and what they staged. */
+export interface Attempt {
+  readonly context: Context
+  /** A mark to go back to. */
+  savepoint(): number
+  /** Drops what was staged since the mark. */
+  rollback(savepoint: number): void
+  /** All that was staged, sealed; undefined when that is nothing. */
+  changes(): Promise<ChangeSet | undefined>
+}
+
+/** What the dispatcher needs of the other rooms. */
+export interface DispatchDoors {
+  readonly log: Log
+  readonly metrics: Metrics
+  /** The row of an operation; every operation that the messages name has one. */
+  readonly entry: <O extends OperationName>(operation: O) => OperationEntry<O> | undefined
+  /** Batch Items of one request. */
+  readonly batchItems: number
+  barrier(identity: Identity): Promise<void>
+  commit(changes: ChangeSet): Promise<CommitOutcome>
+  begin(identity: Identity, message: RequestMessage, milliseconds: number): Attempt
+  /** Who the caller is as of the barrier just passed, narrowed by the request's credentials. @throws KmipError */
+  identify(message: RequestMessage): Identity | Promise<Identity>
+  /** Bytes of an answer in its binary form. */
+  size(response: ResponseMessage): number
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+/** Runs again after a conflict at most so many times in all. */
+const attempts = 8
+
+/** Batch Items after which other connections get a turn. */
+const itemsPerTurn = 32
+
+/**
+ * Answers one request: barrier, items in order, commit. Nothing that it throws or meets leaves it but as an answer.
+ */
+export async function dispatch(message: RequestMessage, identity: Identity, doors: DispatchDoors): Promise<ResponseMessage> {
+  const milliseconds = doors.now()
+  const refused = refusal(message, doors)
+  if (refused !== undefined) return respond(message, milliseconds, refuseAll(message, refused))
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const run = new Run(message, identity, milliseconds, doors)
+      const answer = await run.answer()
+      if (answer !== 'conflict') return answer
+      doors.metrics.conflicts++
+      if (attempt === attempts) {
+        const error = new KmipError(
+          'GeneralFailure',
+          `Other requests changed the same objects ${attempts} times meanwhile. Nothing was changed by this one; send it again.`,
+        )
+        return respond(message, milliseconds, refuseAll(message, error))
+      }
+      // Requests that met once would meet again if they ran in step.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 ** attempt))
+    }
+  } catch (error) {
+    const failure = new Failures(doors).of(error)
+    return { ...respond(message, milliseconds, refuseAll(message, failure.error)), ...failure.header }
+  }
+}
+
+/** One run of a request against one state of the store. */
+class Run {
+  readonly #message: RequestMessage
+  readonly #doors: DispatchDoors
+  readonly #milliseconds: number
+  readonly #failures: Failures
+  #identity: Identity
+  #identifiers: BatchIdentifiers | undefined
+
+  constructor(message: RequestMessage, identity: Identity, milliseconds: number, doors: DispatchDoors) {
+    this.#message = message
+    this.#identity = identity
+    this.#milliseconds = milliseconds
+    this.#doors = doors
+    this.#failures = new Failures(doors)
+  }
+
+  async answer(): Promise<ResponseMessage | 'conflict'> {
+    const message = this.#message
+    const doors = this.#doors
+    if (needsBarrier(message, doors)) {
+      const began = performance.now()
+      await doors.barrier(this.#identity)
+      doors.metrics.barrier.observe(performance.now() - began)
+    }
+    const identified = doors.identify(message)
+    this.#identity = identified instanceof Promise ? await identified : identified
+    const attempt = doors.begin(this.#identity, message, this.#milliseconds)
+    const answers = await this.#items(attempt)
+    if (answers === 'undone') return this.#respond(this.#undone)
+    const changes = await attempt.changes()
+    if (changes === undefined) return this.#respond(answers)
+    const began = performance.now()
+    const result = await doors.commit(changes)
+    doors.metrics.commit.observe(performance.now() - began)
+    if (result.outcome === 'committed') return this.#respond(answers)
+    if (result.outcome === 'conflict') return 'conflict'
+    doors.metrics.unknownOutcomes++
+    doors.log.error('outcome unknown', { why: result.why, tenant: this.#identity.tenant })
+    const error = new KmipError(
+      'GeneralFailure',
+      'Outcome unknown: the change may or may not have been made. Look before it is sent again.',
+    )
+    return this.#respond(answers.map((item) => (item.status === 'OperationFailed' ? item : failed(item, error))))
+  }
+
+  #undone: ResponseItem[] = []
+
+  async #items(attempt: Attempt): Promise<ResponseItem[] | 'undone'> {
+    const { header, items } = this.#message
+    const answers: ResponseItem[] = []
+    const limit = header.maximumResponseSize
+    let size = limit === undefined ? 0 : this.#doors.size(this.#respond([]))
+    const empty = size
+    if (items.length > 1) this.#identifiers = new BatchIdentifiers()
+    for (let index = 0; index < items.length; index++) {
+      const item = items[index] as RequestItem | UnreadableItem
+      const savepoint = attempt.savepoint()
+      let answer = await this.#item(item, attempt.context)
+      if (limit !== undefined) {
+        size += this.#doors.size(this.#respond([answer])) - empty
+        if (size > limit && answer.status !== 'OperationFailed') {
+          answer = failed(
+            answer,
+            new KmipError('ResponseTooLarge', `The answer would have ${size} bytes or more; the request allows ${limit}.`),
+          )
+        }
+      }
+      answers.push(answer)
+      if (answer.status !== 'OperationFailed') {
+        if (this.#identifiers !== undefined && index % itemsPerTurn === itemsPerTurn - 1) await nextTurn()
+        continue
+      }
+      attempt.rollback(savepoint)
+      if (header.batchErrorContinuation === 'Continue' && items.length > 1) continue
+      if (header.batchErrorContinuation !== 'Undo') break
+      this.#undone = answers.map((one) => (one.status === 'Success' ? { ...one, status: 'OperationUndone' as const } : one))
+      return 'undone'
+    }
+    return answers
+  }
+
+  async #item(item: RequestItem | UnreadableItem, context: Context): Promise<ResponseItem> {
+    const began = performance.now()
+    let answer: ResponseItem
+    try {
+      if ('error' in item) throw item.error
+      answer = await this.#perform(item, context)
+    } catch (error) {
+      answer = failed(item, this.#failures.of(error).error)
+    }
+    this.#account(item, answer, performance.now() - began)
+    return answer
+  }
+
+  async #perform<O extends OperationName>(item: RequestItem & { readonly operation: O }, context: Context): Promise<ResponseItem> {
+    const operation: O = item.operation
+    const entry = this.#doors.entry(operation)
+    if (entry === undefined) throw new KmipError('OperationNotSupported', `This server does not serve ${operation}.`)
+    if (entry.permission !== 'none' && !this.#identity.permissions.has(entry.permission)) {
+      const { user, tenant } = this.#identity
+      throw new KmipError(
+        'PermissionDenied',
+        `User ${user} of tenant ${tenant} has no permission "${entry.permission}", which ${operation} needs.`,
+      )
+    }
+    const payload = this.#resolved(operation, entry, item.payload as RequestPayload<O>)
+    const response = await entry.handler(context, payload)
+    this.#identifiers?.learn(operation, response, entry.placeholder?.(response, payload))
+    return answered(item, operation, response)
+  }
+
+  /** The payload with its identifiers as text. A lone item has no earlier ones that it could mean. */
+  #resolved<O extends OperationName>(operation: O, entry: OperationEntry<O>, payload: RequestPayload<O>): RequestPayload<O> {
+    if (this.#identifiers !== undefined) return this.#identifiers.resolve(operation, payload, entry.needsObject)
+    const named: Identifier | undefined = (payload as { readonly uniqueIdentifier?: Identifier }).uniqueIdentifier
+    if (named === undefined || typeof named === 'string') return payload
+    return new BatchIdentifiers().resolve(operation, payload, entry.needsObject)
+  }
+
+  #account(item: RequestItem | UnreadableItem, answer: ResponseItem, milliseconds: number): void {
+    const { metrics, log } = this.#doors
+    const operation = 'error' in item ? 'unknown' : item.operation
+    const result = answer.status === 'OperationFailed' ? answer.error.reason : 'Success'
+    metrics.item(operation, result, milliseconds)
+    if (!log.writes('debug')) return
+    const object = 'error' in item ? undefined : (item.payload as { readonly uniqueIdentifier?: unknown }).uniqueIdentifier
+    log.debug('request', {
+      operation,
+      tenant: this.#identity.tenant,
+      user: this.#identity.user,
+      object: typeof object === 'string' ? object : undefined,
+      status: result,
+      ...(answer.status === 'OperationFailed' ? { problem: answer.error.message } : {}),
+      microseconds: Math.round(milliseconds * 1000),
+    })
+  }
+
+  #respond(items: readonly ResponseItem[]): ResponseMessage {
+    const response = respond(this.#message, this.#milliseconds, items)
+    return this.#failures.header === undefined ? response : { ...response, ...this.#failures.header }
+  }
+}
+
+/** Turns what is thrown into what a client may see; all faults of one run share a Server Correlation Value. */
+class Failures {
+  readonly #doors: DispatchDoors
+  header: { readonly serverCorrelationValue: string } | undefined
+
+  constructor(doors: DispatchDoors) {
+    this.#doors = doors
+  }
+
+  of(error: unknown): { readonly error: KmipError; readonly header: { readonly serverCorrelationValue: string } | undefined } {
+    if (error instanceof KmipError) return { error, header: this.header }
+    this.header ??= { serverCorrelationValue: randomBytes(8).toString('hex') }
+    const { serverCorrelationValue } = this.header
+    this.#doors.metrics.internalErrors++
+    this.#doors.log.error('a request failed for an internal reason', { error, serverCorrelationValue })
+    const message = `An internal failure; the server's log tells more under ${serverCorrelationValue}.`
+    return { error: new KmipError('GeneralFailure', message, { cause: error }), header: this.header }
+  }
+}
+
+/** What keeps the whole request from being tried. */
+function refusal({ header, items }: RequestMessage, doors: DispatchDoors): KmipError | undefined {
+  if (items.length > doors.batchItems) {
+    return new KmipError(
+      'InvalidMessage',
+      `The request has ${items.length} Batch Items, the limit is ${doors.batchItems}; send several requests.`,
+    )
+  }
+  if (header.asynchronousIndicator === 'Mandatory') {
+    return new KmipError('FeatureNotSupported', 'This server answers at once; leave the Asynchronous Indicator out.')
+  }
+  return undefined
+}
+
+/** Fails the items as far as the continuation option wants them answered. */
+function refuseAll({ header, items }: RequestMessage, error: KmipError): readonly ResponseItem[] {
+  const answered = header.batchErrorContinuation === 'Continue' ? items : items.slice(0, 1)
+  return answered.map((item) => failed(item, error))
+}
+
+function needsBarrier({ items }: RequestMessage, doors: DispatchDoors): boolean {
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index] as RequestItem | UnreadableItem
+    if (!('error' in item) && doors.entry(item.operation)?.permission !== 'none') return true
+  }
+  return false
+}
+
+function respond({ header }: RequestMessage, milliseconds: number, items: readonly ResponseItem[]): ResponseMessage {
+  return {
+    version: header.version,
+    timeStamp: Math.floor(milliseconds / 1000),
+    clientCorrelationValue: header.clientCorrelationValue,
+    items,
+  }
+}
+
+function answered<O extends OperationName>(item: RequestItem, operation: O, payload: ResponsePayload<O>): ResponseItem {
+  const { uniqueBatchItemId } = item
+  // The table's row ties the payload to its operation; a union of all rows cannot say so.
+  return { operation, uniqueBatchItemId, status: 'Success', payload } as unknown as ResponseItem
+}
+
+function failed(item: RequestItem | UnreadableItem | ResponseItem, error: KmipError): FailedItem {
+  const operation = 'operation' in item ? item.operation : undefined
+  const operationValue = 'operationValue' in item ? item.operationValue : undefined
+  return { operation, operationValue, uniqueBatchItemId: item.uniqueBatchItemId, status: 'OperationFailed', error }
+}
