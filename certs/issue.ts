@@ -38,6 +38,8 @@ export interface PeerRequest extends IssueOptions {
   /** The node's name. */
   readonly name: string
   readonly hosts: readonly string[]
+  /** The node's own public key (PEM or key object): a joining node's private key stays where it was made. */
+  readonly publicKey?: string | KeyObject
 }
 
 /** A server's certificate, with its hosts as Subject Alternative Names. */
@@ -58,7 +60,14 @@ export async function issueClient(authority: Authority, request: ClientRequest):
 /** A cluster node's certificate, for its listeners and its calls. Use an authority that issues no client bundles. */
 export async function issuePeer(authority: Authority, request: PeerRequest): Promise<Issued> {
   if (request.hosts.length === 0) throw new Error(`Node ${request.name} needs at least one host name or IP address.`)
-  return await issueLeaf(authority, profiles.peer, request, `CN=${escapeName(request.name)}`, request.hosts.map(hostName))
+  return await issueLeaf(
+    authority,
+    profiles.peer,
+    request,
+    `CN=${escapeName(request.name)}`,
+    request.hosts.map(hostName),
+    request.publicKey,
+  )
 }
 
 async function issueLeaf(

@@ -59,17 +59,31 @@ const methods = {
  * sent again, and where, only its caller can know. `moveOn` makes the next member the preferred one.
  */
 export class EtcdClient {
-  readonly endpoints: readonly string[]
-  readonly #channels: readonly grpc.Client[]
+  readonly #endpoints: string[]
+  readonly #channels: grpc.Client[]
+  readonly #files: readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer]
   #preferred = 0
   #home: NodeJS.Timeout | undefined
 
   constructor(options: EtcdClientOptions) {
     if (options.endpoints.length === 0) throw new Error('etcd needs at least one endpoint (https://HOST:PORT)')
-    this.endpoints = options.endpoints
+    this.#endpoints = [...options.endpoints]
     const { ca, certificate, privateKey } = options.tls
-    const files = [readFileSync(ca), readFileSync(privateKey), readFileSync(certificate)] as const
-    this.#channels = options.endpoints.map((endpoint) => openChannel(endpoint, files))
+    this.#files = [readFileSync(ca), readFileSync(privateKey), readFileSync(certificate)]
+    this.#channels = options.endpoints.map((endpoint) => openChannel(endpoint, this.#files))
+  }
+
+  get endpoints(): readonly string[] {
+    return this.#endpoints
+  }
+
+  /** Adds members that joined later. One that left stays: it costs a failed call when the others fail too. */
+  learn(endpoints: readonly string[]): void {
+    for (const endpoint of endpoints) {
+      if (this.#endpoints.includes(endpoint)) continue
+      this.#channels.push(openChannel(endpoint, this.#files))
+      this.#endpoints.push(endpoint)
+    }
   }
 
   /** The member that calls go to now. */

@@ -69,6 +69,11 @@ export class EtcdLedger implements Ledger {
     return this.#queue.problem() ?? this.#barrier.problem() ?? this.#feed.problem()
   }
 
+  /** Members that joined since: where to go when those known fail. */
+  learnEndpoints(endpoints: readonly string[]): void {
+    this.#client.learn(endpoints)
+  }
+
   /** The revision that the replica shows. */
   get reached(): Revision {
     return this.#feed.reached

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
 import type { TransactionLimits } from './change-transaction.ts'
 import { EtcdClient, type TlsFiles } from './etcd-client.ts'
@@ -144,9 +145,9 @@ function argumentsOf(options: MemberOptions): string[] {
   const flags: Readonly<Record<string, string | number>> = {
     name: options.name,
     'data-dir': options.dataDir,
-    'listen-peer-urls': options.peerUrl,
+    'listen-peer-urls': listenUrl(options.peerUrl),
     'initial-advertise-peer-urls': options.peerUrl,
-    'listen-client-urls': options.clientUrl,
+    'listen-client-urls': listenUrl(options.clientUrl),
     'advertise-client-urls': options.clientUrl,
     'initial-cluster': Object.entries(options.initialCluster)
       .map(([name, url]) => `${name}=${url}`)
@@ -176,6 +177,12 @@ function argumentsOf(options: MemberOptions): string[] {
     'log-level': 'warn',
   }
   return Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`)
+}
+
+/** etcd listens on addresses only: a name, which may be a load balancer's or a container's, means all of this machine's. */
+function listenUrl(url: string): string {
+  const { hostname, port } = new URL(url)
+  return isIP(hostname.replace(/^\[|\]$/g, '')) === 0 && hostname !== 'localhost' ? `https://0.0.0.0:${port}` : url
 }
 
 /** etcd reads its flags from ETCD_* too, and refuses to start when both are given. */

@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { TlsFiles } from './etcd-client.ts'
+
+/** What a node remembers of its cluster: `cluster.json` in its cluster folder. No secrets. */
+export interface ClusterMembership {
+  readonly formatVersion: 1
+  /** The node's name, unique in the cluster. */
+  readonly node: string
+  /** Keeps the etcd members of different clusters apart. */
+  readonly clusterToken: string
+  readonly peerUrl: string
+  readonly clientUrl: string
+  readonly state: 'new' | 'existing'
+  /** Names and peer URLs when this node's member was made. */
+  readonly initialCluster: Readonly<Record<string, string>>
+  /** Client URLs of the members as last seen, the own one first. */
+  readonly endpoints: readonly string[]
+}
+
+/** Where things lie in a node's cluster folder. */
+export function clusterPaths(folder: string) {
+  const tls: TlsFiles = { ca: join(folder, 'ca.pem'), certificate: join(folder, 'cert.pem'), privateKey: join(folder, 'key.pem') }
+  return { tls, membership: join(folder, 'cluster.json'), etcd: join(folder, 'etcd'), invitations: join(folder, 'invitations.json') }
+}
+
+/** Undefined when the folder belongs to no cluster. */
+export async function readMembership(folder: string): Promise<ClusterMembership | undefined> {
+  const path = clusterPaths(folder).membership
+  const membership = await readJson<ClusterMembership>(path)
+  if (membership !== undefined && membership.formatVersion !== 1)
+    throw new Error(`${path} has format ${membership.formatVersion}; this Tresor knows format 1: upgrade this node`)
+  return membership
+}
+
+export async function writeMembership(folder: string, membership: ClusterMembership): Promise<void> {
+  await writeFileWhole(clusterPaths(folder).membership, `${JSON.stringify(membership, undefined, 2)}\n`, 0o644)
+}
+
+/** Writes a peer's certificate and key, the membership last: a folder without it belongs to no cluster. */
+export async function writeClusterFolder(
+  folder: string,
+  peer: { readonly certificate: string; readonly privateKey: string; readonly authority: string },
+  membership: ClusterMembership,
+): Promise<void> {
+  const { tls } = clusterPaths(folder)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await chmod(folder, 0o700)
+  await writeFileWhole(tls.privateKey, peer.privateKey, 0o600)
+  await writeFileWhole(tls.certificate, peer.certificate, 0o644)
+  await writeFileWhole(tls.ca, peer.authority, 0o644)
+  await writeMembership(folder, membership)
+}
+
+/** A reader, or a crash, meets the old content or the new. */
+export async function writeFileWhole(path: string, content: string, mode: number): Promise<void> {
+  const draft = `${path}.${randomBytes(6).toString('hex')}`
+  const file = await open(draft, 'wx', mode)
+  try {
+    await file.writeFile(content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(draft, path)
+  const folder = await open(dirname(path), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** Undefined when there is no such file. */
+export async function readJson<T>(path: string): Promise<T | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as T
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new Error(`${path} cannot be read: ${(error as Error).message}`, { cause: error })
+  }
+}

@@ -1,0 +1,110 @@
+import { clusterPaths, readMembership, writeMembership } from './cluster-folder.ts'
+import { findEtcd } from './etcd-binary.ts'
+import { EtcdClient } from './etcd-client.ts'
+import { type EtcdLedger, openEtcdLedger } from './etcd-ledger.ts'
+import { type Member, memberLimits, startMember } from './etcd-member.ts'
+import { type CertifyPeer, type JoinListener, startJoinListener } from './join-listener.ts'
+import { type ClusterState, clusterState, promoteWhenReady } from './membership.ts'
+import type { Log, Timing } from './timing.ts'
+import type { ReplicaTarget } from './watch-feed.ts'
+
+export interface ClusterNodeOptions {
+  /** The node's cluster folder, made by `initCluster` or `joinCluster`. */
+  readonly folder: string
+  readonly replica: ReplicaTarget
+  /** The etcd program's path; searched for when left out. */
+  readonly etcd?: string
+  readonly timing?: Partial<Timing>
+  readonly log?: Log
+  /** Opens the join listener on this node. */
+  readonly join?: {
+    readonly host: string
+    readonly port: number
+    readonly certify: CertifyPeer
+    readonly secrets?: () => Promise<Uint8Array>
+  }
+}
+
+/** A node's part of the cluster, running. */
+export interface ClusterNode {
+  readonly name: string
+  readonly ledger: EtcdLedger
+  readonly member: Member
+  readonly joinListener: JoinListener | undefined
+  /** Why this node cannot serve, its etcd member included; undefined when all is well. */
+  problem(): Promise<string | undefined>
+  state(): Promise<ClusterState>
+  close(): Promise<void>
+}
+
+/** Starts the node's etcd member, its ledger and, where asked, its join listener; a member that is still a learner gets its vote when it has caught up. */
+export async function startClusterNode(options: ClusterNodeOptions): Promise<ClusterNode> {
+  const membership = await readMembership(options.folder)
+  const paths = clusterPaths(options.folder)
+  if (membership === undefined)
+    throw new Error(`${paths.membership} is not there: run "tresor cluster init", or "tresor cluster join TOKEN", first`)
+  const log = options.log ?? (() => {})
+  const binary = (await findEtcd(options.etcd)).path
+  const member = await startMember({
+    binary,
+    name: membership.node,
+    dataDir: paths.etcd,
+    peerUrl: membership.peerUrl,
+    clientUrl: membership.clientUrl,
+    initialCluster: membership.initialCluster,
+    state: membership.state,
+    clusterToken: membership.clusterToken,
+    tls: paths.tls,
+    log,
+  })
+  const connection = { endpoints: membership.endpoints, tls: paths.tls }
+  const client = new EtcdClient(connection)
+  const ledger = openEtcdLedger({
+    ...connection,
+    node: membership.node,
+    replica: options.replica,
+    limits: memberLimits,
+    log,
+    ...(options.timing === undefined ? {} : { timing: options.timing }),
+  })
+  let stopped = false
+  const promoted = promoteWhenReady(client, membership.peerUrl, log, () => stopped)
+  let known = membership.endpoints
+  const learn = async () => {
+    const { members } = await client.memberList({ deadline: learnDeadline })
+    const others = members
+      .filter((other) => !other.isLearner && other.name !== membership.node)
+      .flatMap((other) => other.clientURLs.slice(0, 1))
+    const endpoints = [membership.clientUrl, ...others.sort()]
+    if (JSON.stringify(endpoints) === JSON.stringify(known)) return
+    known = endpoints
+    client.learn(endpoints)
+    ledger.learnEndpoints(endpoints)
+    await writeMembership(options.folder, { ...membership, endpoints })
+  }
+  const learning = setInterval(() => void learn().catch(() => client.moveOn(client.preferred)), learnMilliseconds)
+  const joinListener =
+    options.join === undefined
+      ? undefined
+      : await startJoinListener({ ...options.join, folder: options.folder, clusterToken: membership.clusterToken, client, log })
+  return {
+    name: membership.node,
+    ledger,
+    member,
+    joinListener,
+    problem: async () => ledger.problem() ?? (await member.problem()),
+    state: () => clusterState(client),
+    async close() {
+      stopped = true
+      clearInterval(learning)
+      await joinListener?.close()
+      await ledger.close()
+      await promoted
+      client.close()
+      await member.stop()
+    },
+  }
+}
+
+const learnMilliseconds = 2000
+const learnDeadline = 1000

@@ -1,0 +1,199 @@
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { clusterPaths } from './cluster-folder.ts'
+import type { EtcdClient } from './etcd-client.ts'
+import { redeem } from './invitations.ts'
+import { addLearner } from './membership.ts'
+import type { Log } from './timing.ts'
+
+/** Certifies a node's own public key (PEM) with the cluster's CA. */
+export type CertifyPeer = (request: {
+  readonly name: string
+  readonly hosts: readonly string[]
+  readonly publicKey: string
+}) => Promise<{ readonly certificate: string; readonly authority: string }>
+
+export interface JoinListenerOptions {
+  /** The node's cluster folder: its certificate, and the invitations. */
+  readonly folder: string
+  readonly clusterToken: string
+  readonly client: EtcdClient
+  readonly host: string
+  /** 0 for any free one. */
+  readonly port: number
+  readonly certify: CertifyPeer
+  /** What a new node must hold beside its certificate (the root of software partitions); travels under TLS, is never stored here. */
+  readonly secrets?: () => Promise<Uint8Array>
+  readonly log?: Log
+}
+
+export interface NodeAddresses {
+  readonly name: string
+  /** `https://HOST:PORT` where the node's etcd member listens for the other members, and for the nodes. */
+  readonly peerUrl: string
+  readonly clientUrl: string
+  /** Further names and addresses that others reach this node by (its join listener's): for its certificate. */
+  readonly hosts?: readonly string[]
+}
+
+/** What a joining node sends. */
+export interface JoinRequest extends NodeAddresses {
+  readonly secret: string
+  readonly publicKey: string
+}
+
+/** What it is answered. */
+export interface JoinAnswer {
+  readonly certificate: string
+  readonly authority: string
+  readonly clusterToken: string
+  readonly initialCluster: Readonly<Record<string, string>>
+  /** Client URLs of the members there are. */
+  readonly endpoints: readonly string[]
+  /** base64. */
+  readonly secrets: string | undefined
+}
+
+export interface JoinListener {
+  readonly address: AddressInfo
+  close(): Promise<void>
+}
+
+/**
+ * Lets invited nodes in: over TLS with this node's peer certificate, `GET /ca` tells the cluster CA's certificate, whose fingerprint stands
+ * in the token, and `POST /join` takes an invitation's secret for a peer certificate and a place in the cluster.
+ */
+export async function startJoinListener(options: JoinListenerOptions): Promise<JoinListener> {
+  const { tls } = clusterPaths(options.folder)
+  const authority = readFileSync(tls.ca, 'utf8')
+  const server = createServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.privateKey), minVersion: 'TLSv1.3' })
+  server.requestTimeout = requestMilliseconds
+  server.headersTimeout = requestMilliseconds
+  server.maxConnections = connectionLimit
+  // One after the other: etcd takes one new member at a time, and an invitation must not be used up twice.
+  let last: Promise<unknown> = Promise.resolve()
+  server.on('request', (request, response) => {
+    if (request.method === 'GET' && request.url === '/ca') return answer(response, 200, { authority })
+    if (request.method !== 'POST' || request.url !== '/join')
+      return answer(response, 404, { error: 'only GET /ca and POST /join are served here' })
+    readBody(request).then(
+      (body) => {
+        last = last.then(() => admit(options, body, response))
+      },
+      (error: Error) => answer(response, 400, { error: error.message }),
+    )
+  })
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(options.port, options.host, resolve))
+  return { address: server.address() as AddressInfo, close: () => closeServer(server) }
+}
+
+async function admit(options: JoinListenerOptions, body: string, response: ServerResponse): Promise<void> {
+  const log = options.log ?? (() => {})
+  try {
+    const request = readRequest(body)
+    const refused = await redeem(
+      options.folder,
+      Buffer.from(request.secret, 'base64url'),
+      `${request.name}\n${request.publicKey}`,
+      new Date(),
+    )
+    if (refused !== undefined) {
+      log('warn', `node ${request.name} was not let in: ${refused}`)
+      return answer(response, 403, { error: `${refused}; make a new token: tresor cluster invite` })
+    }
+    const { certificate, authority } = await options.certify({
+      name: request.name,
+      hosts: nodeHosts(request),
+      publicKey: request.publicKey,
+    })
+    const initialCluster = await addLearner(options.client, request.name, request.peerUrl)
+    const secrets = await options.secrets?.()
+    const { endpoints } = options.client
+    log('info', `node ${request.name} at ${request.peerUrl} was let in`)
+    answer(response, 200, {
+      certificate,
+      authority,
+      clusterToken: options.clusterToken,
+      initialCluster,
+      endpoints,
+      secrets: secrets === undefined ? undefined : Buffer.from(secrets).toString('base64'),
+    } satisfies JoinAnswer)
+  } catch (error) {
+    log('warn', `a node could not join: ${(error as Error).message}`)
+    answer(response, 409, { error: (error as Error).message })
+  }
+}
+
+function readRequest(body: string): JoinRequest {
+  let request: Partial<JoinRequest>
+  try {
+    request = JSON.parse(body) as Partial<JoinRequest>
+  } catch {
+    throw new Error('the request is no JSON')
+  }
+  for (const field of ['secret', 'name', 'publicKey', 'peerUrl', 'clientUrl'] as const) {
+    if (typeof request?.[field] !== 'string' || request[field] === '') throw new Error(`the request lacks ${field}`)
+  }
+  const { hosts } = request
+  if (hosts !== undefined && !(Array.isArray(hosts) && hosts.length <= hostLimit && hosts.every((host) => typeof host === 'string'))) {
+    throw new Error(`hosts must be a list of at most ${hostLimit} names`)
+  }
+  checkNode(request as JoinRequest)
+  return request as JoinRequest
+}
+
+export function checkNode(node: NodeAddresses): void {
+  checkNodeName(node.name)
+  checkNodeUrl('peerUrl', node.peerUrl)
+  checkNodeUrl('clientUrl', node.clientUrl)
+}
+
+/** Every name and address that a node's certificate must hold. */
+export function nodeHosts(node: NodeAddresses): readonly string[] {
+  return [
+    ...new Set([...[node.peerUrl, node.clientUrl].map((url) => new URL(url).hostname.replace(/^\[|\]$/g, '')), ...(node.hosts ?? [])]),
+  ]
+}
+
+/** A node's name goes into etcd's `--initial-cluster`, certificates and file names. */
+function checkNodeName(name: string): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name)) {
+    throw new Error(
+      `node name ${JSON.stringify(name)}: use letters, digits, dots, hyphens and underscores, at most 63, beginning with a letter or digit`,
+    )
+  }
+}
+
+function checkNodeUrl(what: string, url: string): void {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (parsed === undefined || parsed.protocol !== 'https:' || parsed.port === '' || parsed.pathname !== '/') {
+    throw new Error(`${what} ${JSON.stringify(url)}: must be https://HOST:PORT`)
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of request as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > bodyLimit) throw new Error(`the request is longer than ${bodyLimit} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString()
+}
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(JSON.stringify(body))
+}
+
+function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections()
+  return new Promise((resolve) => server.close(() => resolve()))
+}
+
+const requestMilliseconds = 10_000
+const connectionLimit = 20
+const hostLimit = 20
+const bodyLimit = 16 * 1024
