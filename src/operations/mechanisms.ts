@@ -1,0 +1,264 @@
+import type { EnumerationValue } from '../../spec/enumerations.ts'
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { StructureValue } from '../../spec/values.ts'
+import type {
+  AlgorithmName,
+  CipherMechanism,
+  HashName,
+  KeyType,
+  MacMechanism,
+  SignMechanism,
+  WrapMechanism,
+} from '../partitions/partition.ts'
+
+/** Cryptographic Parameters as requests and attributes carry them (KMIP 2.1 §4.16). */
+export type Parameters = StructureValue<'CryptographicParameters'>
+
+type Mode = EnumerationValue<'BlockCipherMode'>
+type SignatureName = EnumerationValue<'DigitalSignatureAlgorithm'>
+
+/** How long a block and an IV are, in bytes. */
+const blockSizes: Partial<Record<AlgorithmName, number>> = { AES: 16, DES3: 8 }
+
+/** The modes that a partition may know, with the length of the IV that the server makes: a block, or for GCM what SP 800-38D §8.2 recommends. */
+const modes = {
+  ECB: 'none',
+  CBC: 'block',
+  CTR: 'block',
+  GCM: 12,
+} as const satisfies Partial<Record<Mode, 'none' | 'block' | number>>
+
+/** Block Cipher Modes that wrap keys. */
+const wraps: Partial<Record<Mode, WrapMechanism>> = {
+  NISTKeyWrap: { wrap: 'AES-KEY-WRAP' },
+  AESKeyWrapPadding: { wrap: 'AES-KEY-WRAP-PAD' },
+}
+
+const signatures: Partial<Record<SignatureName, { readonly scheme: 'RSA-PKCS1' | 'ECDSA'; readonly hash: HashName }>> = {
+  MD5WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'MD5' },
+  SHA_1WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA_1' },
+  SHA_224WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA_224' },
+  SHA_256WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA_256' },
+  SHA_384WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA_384' },
+  SHA_512WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA_512' },
+  SHA3_256WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA3_256' },
+  SHA3_384WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA3_384' },
+  SHA3_512WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA3_512' },
+  ECDSAWithSHA_1: { scheme: 'ECDSA', hash: 'SHA_1' },
+  ECDSAWithSHA224: { scheme: 'ECDSA', hash: 'SHA_224' },
+  ECDSAWithSHA256: { scheme: 'ECDSA', hash: 'SHA_256' },
+  ECDSAWithSHA384: { scheme: 'ECDSA', hash: 'SHA_384' },
+  ECDSAWithSHA512: { scheme: 'ECDSA', hash: 'SHA_512' },
+}
+
+const hmacs: Partial<Record<AlgorithmName, HashName>> = {
+  HMAC_MD5: 'MD5',
+  HMAC_SHA1: 'SHA_1',
+  HMAC_SHA224: 'SHA_224',
+  HMAC_SHA256: 'SHA_256',
+  HMAC_SHA384: 'SHA_384',
+  HMAC_SHA512: 'SHA_512',
+  HMAC_SHA3_224: 'SHA3_224',
+  HMAC_SHA3_256: 'SHA3_256',
+  HMAC_SHA3_384: 'SHA3_384',
+  HMAC_SHA3_512: 'SHA3_512',
+}
+
+/** The hash that made a digest of so many bytes, for Digested Data that comes without a Hashing Algorithm. */
+const hashOfLength: Readonly<Record<number, HashName>> = {
+  16: 'MD5',
+  20: 'SHA_1',
+  28: 'SHA_224',
+  32: 'SHA_256',
+  48: 'SHA_384',
+  64: 'SHA_512',
+}
+
+/** Length of a digest in bytes. */
+const digestSizes: Partial<Record<HashName, number>> = {
+  MD5: 16,
+  SHA_1: 20,
+  SHA_224: 28,
+  SHA_256: 32,
+  SHA_384: 48,
+  SHA_512: 64,
+  RIPEMD_160: 20,
+  SHA_512_224: 28,
+  SHA_512_256: 32,
+  SHA3_224: 28,
+  SHA3_256: 32,
+  SHA3_384: 48,
+  SHA3_512: 64,
+}
+
+const nothing = new Uint8Array()
+const fullTag = 16
+
+/** How long an IV the server must make for these parameters, in bytes; 0 where none is needed. */
+export function ivLength(type: KeyType, parameters: Parameters): number {
+  const { blockCipherMode: mode, ivLength: bits } = parameters
+  const rule = mode === undefined || type.algorithm === 'RSA' ? 'none' : modes[mode as keyof typeof modes]
+  if (rule === undefined || rule === 'none') return 0
+  if (rule === 'block') return blockSizes[type.algorithm] ?? 0
+  return bits === undefined || bits < 8 || bits % 8 !== 0 ? rule : bits / 8
+}
+
+/**
+ * The mechanism for Encrypt, Decrypt and key wrapping with a cipher. `iv` is the request's, or the one just made.
+ * @throws KmipError BadCryptographicParameters, UnsupportedCryptographicParameters, InvalidMessage (no IV), GeneralFailure (tag length).
+ */
+export function cipherMechanism(
+  type: KeyType,
+  parameters: Parameters,
+  iv: Uint8Array | undefined,
+  additionalData: Uint8Array | undefined,
+  tagLength: number | undefined = parameters.tagLength,
+): CipherMechanism {
+  if (type.algorithm === 'RSA') return rsaMechanism(parameters)
+  const mode = checkedMode(type, parameters)
+  if (mode === 'ECB') return { cipher: mode, padding: padding(parameters) }
+  // The official cases (CS-BC-M-11 to 13) want Invalid Message, not Missing Initialization Vector.
+  if (iv === undefined)
+    throw new KmipError('InvalidMessage', `${type.algorithm} in mode ${mode} needs the IV/Counter/Nonce, and none was given.`)
+  if (mode === 'CBC') return { cipher: mode, padding: padding(parameters), iv }
+  if (mode === 'CTR') return counterMechanism(type, parameters, iv)
+  return { cipher: mode, iv, additionalData: additionalData ?? nothing, tagLength: checkedTagLength(tagLength ?? fullTag) }
+}
+
+/** The mechanism that wraps keys with a key of this type (KMIP 2.1 §3.3). GCM is not among them: the standard has no place for its tag. */
+export function wrapMechanism(type: KeyType, parameters: Parameters, iv: Uint8Array | undefined): WrapMechanism {
+  const { blockCipherMode: mode } = parameters
+  const wrap = mode === undefined ? undefined : wraps[mode]
+  if (wrap !== undefined) return wrap
+  if (mode === 'GCM') throw unsupported('GCM does not wrap keys. Use NISTKeyWrap or AESKeyWrapPadding.')
+  return cipherMechanism(type, parameters, iv, undefined)
+}
+
+/**
+ * The mechanism for Sign and Signature Verify. Without a Salt Length the salt is as long as the digest (RFC 8017 §9.1), and without a mask
+ * hash MGF1 uses the hash of the message, as the official signature of CS-AC-M-2 does.
+ * @throws KmipError BadCryptographicParameters, UnsupportedCryptographicParameters.
+ */
+export function signMechanism(type: KeyType, parameters: Parameters, digested: Uint8Array | undefined): SignMechanism {
+  const { digitalSignatureAlgorithm: named, paddingMethod } = parameters
+  const isDigested = digested !== undefined
+  if (named !== undefined && named !== 'RSASSA_PSS') {
+    const known = signatures[named]
+    if (known === undefined) throw unsupported(`The Digital Signature Algorithm ${named} is not supported.`)
+    return { ...known, digested: isDigested }
+  }
+  if (isEdwards(type)) return { scheme: 'EdDSA' }
+  const hash = parameters.hashingAlgorithm ?? (digested && hashOfLength[digested.length])
+  if (hash === undefined) throw bad('The Cryptographic Parameters name no Hashing Algorithm, and the key has none of its own.')
+  if (type.algorithm !== 'RSA') return { scheme: 'ECDSA', hash, digested: isDigested }
+  if (named === undefined && (paddingMethod === undefined || paddingMethod === 'PKCS1V1_5'))
+    return { scheme: 'RSA-PKCS1', hash, digested: isDigested }
+  if (named === undefined && paddingMethod !== 'PSS')
+    throw unsupported(`RSA signatures with padding ${paddingMethod} are not supported. Use PSS or PKCS1V1_5.`)
+  const { saltLength = digestSizes[hash] ?? 0, maskGeneratorHashingAlgorithm: maskHash = hash } = parameters
+  return { scheme: 'RSA-PSS', hash, maskHash, saltLength, digested: isDigested }
+}
+
+/**
+ * The mechanisms that a signature may have been made with: where no Salt Length is given, a verifier takes the usual ones (the digest's
+ * length, the longest that fits, none), since PKCS #11 devices must be told.
+ */
+export function verifyMechanisms(type: KeyType, parameters: Parameters, digested: Uint8Array | undefined): readonly SignMechanism[] {
+  const mechanism = signMechanism(type, parameters, digested)
+  if (mechanism.scheme !== 'RSA-PSS' || parameters.saltLength !== undefined) return [mechanism]
+  const longest = Math.ceil((type.length - 1) / 8) - (digestSizes[mechanism.hash] ?? 0) - 2
+  return [mechanism, { ...mechanism, saltLength: Math.max(longest, 0) }, { ...mechanism, saltLength: 0 }]
+}
+
+/**
+ * The mechanism for MAC: by the algorithm of the parameters, or of the key. An AES key may serve HMAC too (CS-AC-M-4).
+ * @throws KmipError UnsupportedCryptographicParameters.
+ */
+export function macMechanism(type: KeyType, parameters: Parameters): MacMechanism {
+  const algorithm = parameters.cryptographicAlgorithm ?? type.algorithm
+  const hash = hmacs[algorithm] ?? (parameters.cryptographicAlgorithm === undefined ? parameters.hashingAlgorithm : undefined)
+  if (hash !== undefined) return { mac: 'HMAC', hash }
+  const mode = parameters.blockCipherMode ?? 'CMAC'
+  if (blockSizes[algorithm] !== undefined && algorithm === type.algorithm && mode === 'CMAC') return { mac: 'CMAC' }
+  throw unsupported(
+    `${type.algorithm} makes no MAC with these parameters. Name an HMAC algorithm, or use an AES key with Block Cipher Mode CMAC.`,
+  )
+}
+
+function rsaMechanism(parameters: Parameters): CipherMechanism {
+  switch (parameters.paddingMethod) {
+    case 'OAEP':
+      // The defaults are the standard's own (KMIP 2.1 §4.16).
+      return {
+        cipher: 'RSA-OAEP',
+        hash: parameters.hashingAlgorithm ?? 'SHA_1',
+        maskHash: parameters.maskGeneratorHashingAlgorithm ?? 'SHA_1',
+        label: parameters.pSource ?? nothing,
+      }
+    case 'PKCS1V1_5':
+      return { cipher: 'RSA-PKCS1' }
+    case 'None':
+      return { cipher: 'RSA-RAW' }
+    case undefined:
+      throw bad('RSA needs a Padding Method: OAEP, PKCS1V1_5 or None.')
+    default:
+      throw unsupported(`RSA encryption with padding ${parameters.paddingMethod} is not supported. Use OAEP or PKCS1V1_5.`)
+  }
+}
+
+function checkedMode(type: KeyType, parameters: Parameters): keyof typeof modes {
+  const { blockCipherMode: mode, cryptographicAlgorithm: algorithm } = parameters
+  if (algorithm !== undefined && algorithm !== type.algorithm)
+    throw bad(`The Cryptographic Parameters say ${algorithm}, but the key is of ${type.algorithm}.`)
+  if (blockSizes[type.algorithm] === undefined) throw unsupported(`Keys of ${type.algorithm} do not encrypt or decrypt here.`)
+  if (mode === undefined)
+    throw bad('Neither the request nor the key’s Cryptographic Parameters name a Block Cipher Mode: ECB, CBC, CTR or GCM.')
+  if (mode in modes) return mode as keyof typeof modes
+  throw unsupported(`Block Cipher Mode ${mode} is not supported. Use ECB, CBC, CTR or GCM.`)
+}
+
+function padding({ paddingMethod }: Parameters): 'None' | 'PKCS5' {
+  if (paddingMethod === undefined || paddingMethod === 'None') return 'None'
+  if (paddingMethod === 'PKCS5') return paddingMethod
+  throw unsupported(`Padding Method ${paddingMethod} is not supported with a block cipher. Use PKCS5 or None.`)
+}
+
+/** A nonce shorter than a block is followed by the counter, which begins at Initial Counter Value (RFC 3686). */
+function counterMechanism(type: KeyType, parameters: Parameters, nonce: Uint8Array): CipherMechanism {
+  const block = blockSizes[type.algorithm] ?? nonce.length
+  const { initialCounterValue, counterLength } = parameters
+  const iv = initialCounterValue === undefined || nonce.length >= block ? nonce : withCounter(nonce, block, initialCounterValue)
+  return counterLength === undefined ? { cipher: 'CTR', iv } : { cipher: 'CTR', iv, counterBits: counterLength }
+}
+
+function withCounter(nonce: Uint8Array, block: number, start: number): Uint8Array {
+  const iv = new Uint8Array(block)
+  let rest = start
+  for (let at = block - 1; at >= nonce.length && rest > 0; at--) {
+    iv[at] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
+  if (rest > 0 || start < 0)
+    throw bad(`The Initial Counter Value ${start} does not fit the ${block - nonce.length} bytes that the nonce leaves.`)
+  iv.set(nonce)
+  return iv
+}
+
+/** SP 800-38D §5.2.1.2. The official case CS-BC-M-GCM-1 wants General Failure for other lengths. */
+function checkedTagLength(bytes: number): number {
+  if (bytes >= 12 && bytes <= fullTag) return bytes
+  throw new KmipError('GeneralFailure', `A GCM tag has 12 to ${fullTag} bytes; the Tag Length says ${bytes}.`)
+}
+
+/** Ed25519 and Ed448 keys sign the data itself; clients may call them EC or ECDSA. */
+function isEdwards({ algorithm, curve }: KeyType): boolean {
+  return algorithm === 'Ed25519' || algorithm === 'Ed448' || curve === 'CURVE25519' || curve === 'CURVE448'
+}
+
+function bad(message: string): KmipError {
+  return new KmipError('BadCryptographicParameters', message)
+}
+
+function unsupported(message: string): KmipError {
+  return new KmipError('UnsupportedCryptographicParameters', message)
+}
