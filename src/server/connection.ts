@@ -18,8 +18,25 @@ export interface ConnectionHost<Peer> {
   /** The answer to bytes that are no message. */
   refuse(error: TtlvError): Uint8Array
   /** Called as a connection begins to hold more bytes; may close this or another one. */
-  held(connection: Connection<Peer>): void
+  held(): void
 }
+
+/** One client's connection, whatever carries its messages: what a listener does with it. */
+export interface Conversation<Peer> {
+  peer: Peer
+  /** Bytes that its unfinished messages and the one being answered take. */
+  readonly held: number
+  /** Answers what is in progress, then closes. */
+  finish(): void
+  /** Closes at once. */
+  destroy(why: string): void
+  /** Called when the socket is gone. */
+  closed(): void
+  /** Closes the connection when it has kept the server waiting for longer than a limit. */
+  sweep(): void
+}
+
+export type Converse<Peer> = (socket: TLSSocket, peer: Peer, host: ConnectionHost<Peer>) => Conversation<Peer>
 
 /** Plain numbers: the hot path only adds. */
 export interface ConnectionCounters {
@@ -35,7 +52,7 @@ export interface ConnectionCounters {
 type Phase = 'open' | 'ending' | 'closed'
 
 /** One client: its messages are answered one after the other, in their order, and read no faster than it takes the answers. */
-export class Connection<Peer> {
+export class Connection<Peer> implements Conversation<Peer> {
   readonly socket: TLSSocket
   peer: Peer
   readonly #host: ConnectionHost<Peer>
@@ -61,12 +78,10 @@ export class Connection<Peer> {
     socket.on('end', () => this.#endOfInput())
   }
 
-  /** Bytes that its unfinished messages and the one being answered take. */
   get held(): number {
     return this.#reader.allocated + this.#inProgress
   }
 
-  /** Answers what is in progress, then closes. */
   finish(): void {
     if (this.#phase !== 'open') return
     this.#phase = 'ending'
@@ -74,7 +89,6 @@ export class Connection<Peer> {
     if (!this.#busy) this.#end()
   }
 
-  /** Closes at once. */
   destroy(why: string): void {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
@@ -83,13 +97,11 @@ export class Connection<Peer> {
     this.socket.destroy()
   }
 
-  /** Called when the socket is gone. */
   closed(): void {
     this.#phase = 'closed'
     this.#reader.clear()
   }
 
-  /** Closes the connection when it has kept the server waiting for longer than a limit. */
   sweep(): void {
     const why = this.#overdue()
     if (why !== undefined) this.destroy(why)
@@ -164,7 +176,7 @@ export class Connection<Peer> {
     }
     if (this.#reader.buffered > 0) {
       this.#frameBegan ??= this.#host.clock.now
-      this.#host.held(this)
+      this.#host.held()
     }
     if (this.#paused && this.#phase === 'open') {
       this.#paused = false

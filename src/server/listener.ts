@@ -2,7 +2,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import type { TtlvError } from '../ttlv/index.ts'
-import { address, Connection, type ConnectionCounters, type ConnectionHost } from './connection.ts'
+import { address, Connection, type ConnectionCounters, type ConnectionHost, type Conversation, type Converse } from './connection.ts'
 import type { ServerLimits } from './limits.ts'
 import type { Log } from './log.ts'
 import { contextOf, type TlsSettings } from './tls-settings.ts'
@@ -27,6 +27,8 @@ export interface ListenerOptions<Peer> {
   readonly limits: ServerLimits
   readonly log: Log
   readonly service: Service<Peer>
+  /** How messages travel on a connection; bare TTLV when left out. */
+  readonly converse?: Converse<Peer>
 }
 
 export interface ListenerCounters extends ConnectionCounters {
@@ -67,7 +69,7 @@ class TlsListener<Peer> implements Listener {
   readonly #host: ConnectionHost<Peer>
   readonly #doorway: NetServer
   readonly #tls: TlsServer
-  readonly #open = new Map<TLSSocket, { readonly connection: Connection<Peer>; readonly tenant: string }>()
+  readonly #open = new Map<TLSSocket, { readonly connection: Conversation<Peer>; readonly tenant: string }>()
   readonly #perTenant = new Map<string, number>()
   /** Raw sockets whose handshake is in progress, by the client's address, oldest first. */
   readonly #handshakes = new Map<string, Socket>()
@@ -214,7 +216,7 @@ class TlsListener<Peer> implements Listener {
       return
     }
     this.#perTenant.set(found.tenant, held + 1)
-    const connection = new Connection(socket, found.peer, this.#host)
+    const connection = (this.#options.converse ?? conversation)(socket, found.peer, this.#host)
     this.#open.set(socket, { connection, tenant: found.tenant })
     socket.once('close', () => this.#gone(socket))
     if (log.writes('verbose')) {
@@ -278,6 +280,10 @@ class TlsListener<Peer> implements Listener {
       largest.destroy('the limit of buffered bytes is reached')
     }
   }
+}
+
+function conversation<Peer>(socket: TLSSocket, peer: Peer, host: ConnectionHost<Peer>): Conversation<Peer> {
+  return new Connection(socket, peer, host)
 }
 
 /** Milliseconds between two looks at all connections: the precision of the time limits. */
