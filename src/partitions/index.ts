@@ -1,4 +1,7 @@
 export { createKeyFile, readKeyFile, readPrivateFile } from './key-file.ts'
 export type { CacheLimits } from './lru.ts'
 export type * from './partition.ts'
+export { type InitTokenOptions, initToken, listTokens, type TokenInfo } from './pkcs11/module.ts'
+export { createPkcs11Partition, openPkcs11Partition, type Pkcs11PartitionOptions } from './pkcs11/pkcs11-partition.ts'
+export type { TokenOptions } from './pkcs11/token.ts'
 export { createSoftwarePartition, openSoftwarePartition, type SoftwarePartitionOptions } from './software/software-partition.ts'

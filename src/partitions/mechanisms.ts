@@ -1,9 +1,17 @@
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AlgorithmName, CipherMechanism, KeyType, MacMechanism, MechanismName, SignMechanism, WrapMechanism } from './partition.ts'
 
-/** The hash that an HMAC key of this algorithm was made for, or undefined for every other algorithm. */
-export function isHmacAlgorithm(algorithm: AlgorithmName): boolean {
-  return algorithm.startsWith('HMAC_')
+/** What Create Key Pair may ask of a curve: KMIP 1.0 says ECDSA or ECDH, later versions EC. */
+export function isCurveAlgorithm(algorithm: AlgorithmName): boolean {
+  return algorithm === 'EC' || algorithm === 'ECDSA' || algorithm === 'ECDH'
+}
+
+const rsaBits = { least: 1024, most: 8192 }
+
+/** @throws KmipError InvalidField for a length of an RSA modulus, in bits, that no partition makes. */
+export function checkRsaLength(bits: number): void {
+  if (bits >= rsaBits.least && bits <= rsaBits.most && bits % 8 === 0) return
+  throw new KmipError('InvalidField', `An RSA key has ${rsaBits.least} to ${rsaBits.most} bits, a multiple of 8; not ${bits}.`)
 }
 
 /** `AES-GCM`, `DES3-CBC`, `RSA-OAEP`. */

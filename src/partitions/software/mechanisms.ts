@@ -1,7 +1,8 @@
 import { getCiphers, getCurves, getHashes } from 'node:crypto'
 import { curves } from '../curves.ts'
 import { hashes } from '../hashes.ts'
-import type { AlgorithmName, HashName, MechanismName } from '../partition.ts'
+import type { HashName, MechanismName } from '../partition.ts'
+import { symmetricKeys } from '../symmetric-keys.ts'
 
 /** OpenSSL's cipher for each mechanism name, by the key's length in bytes. */
 export const ciphers: Readonly<Record<MechanismName, Readonly<Record<number, string>>>> = {
@@ -18,29 +19,6 @@ export const wraps = {
   'AES-KEY-WRAP': { iv: Buffer.from('a6a6a6a6a6a6a6a6', 'hex'), 16: 'id-aes128-wrap', 24: 'id-aes192-wrap', 32: 'id-aes256-wrap' },
   'AES-KEY-WRAP-PAD': { iv: Buffer.from('a65959a6', 'hex'), 16: 'id-aes128-wrap-pad', 24: 'id-aes192-wrap-pad', 32: 'id-aes256-wrap-pad' },
 } as const
-
-interface SymmetricRule {
-  /** Lengths in bits as KMIP gives them, each with the key's length in bytes: 3DES is 168 bits to some clients and 192 to others. */
-  readonly lengths: Readonly<Record<number, number>> | 'any whole number of bytes'
-}
-
-/** The symmetric keys that are generated. A key of another algorithm may be imported, kept and given back. */
-export const symmetricKeys: Partial<Record<AlgorithmName, SymmetricRule>> = {
-  AES: { lengths: { 128: 16, 192: 24, 256: 32 } },
-  DES3: { lengths: { 112: 16, 128: 16, 168: 24, 192: 24 } },
-  ChaCha20: { lengths: { 256: 32 } },
-  ChaCha20Poly1305: { lengths: { 256: 32 } },
-  HMAC_MD5: { lengths: 'any whole number of bytes' },
-  HMAC_SHA1: { lengths: 'any whole number of bytes' },
-  HMAC_SHA224: { lengths: 'any whole number of bytes' },
-  HMAC_SHA256: { lengths: 'any whole number of bytes' },
-  HMAC_SHA384: { lengths: 'any whole number of bytes' },
-  HMAC_SHA512: { lengths: 'any whole number of bytes' },
-  HMAC_SHA3_224: { lengths: 'any whole number of bytes' },
-  HMAC_SHA3_256: { lengths: 'any whole number of bytes' },
-  HMAC_SHA3_384: { lengths: 'any whole number of bytes' },
-  HMAC_SHA3_512: { lengths: 'any whole number of bytes' },
-}
 
 /** What this process's OpenSSL offers, as mechanism names. */
 export const softwareMechanisms: ReadonlySet<MechanismName> = new Set(listMechanisms())

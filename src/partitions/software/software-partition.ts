@@ -31,14 +31,15 @@ import type {
   WrappedKey,
 } from '../partition.ts'
 import { checkExtractable, checkRevealable } from '../policy.ts'
+import { checkSecretLength } from '../symmetric-keys.ts'
 import { decrypt, encrypt } from './ciphers.ts'
 import { envelopeMechanism, open, seal } from './envelope.ts'
-import { newKeyPair, newSecretKey, secretKeySize } from './generate.ts'
+import { newKeyPair, newSecretKey } from './generate.ts'
 import { algorithmOf, type HeldKey, keyOf } from './held-key.ts'
 import { type KeyRing, newKeyRing, openKeyRing, sealKeyRing } from './key-ring.ts'
 import { unwrap, wrap } from './key-wrap.ts'
 import { mac } from './macs.ts'
-import { softwareMechanisms, symmetricKeys } from './mechanisms.ts'
+import { softwareMechanisms } from './mechanisms.ts'
 import { sign, verify } from './signatures.ts'
 
 /** What `openSoftwarePartition` needs to know. */
@@ -284,14 +285,6 @@ function toKeyObject(kind: KeyKind, value: Uint8Array): KeyObject {
     throw new KmipError('InvalidField', `The ${kind} key is not ${form} DER of an algorithm that OpenSSL knows.`, { cause: error })
   }
   throw new KmipError('InvalidField', 'Secret Data and other plain values are kept and given back; no mechanism works with them.')
-}
-
-/** A key of an algorithm that is not generated here is kept as it came; no mechanism will take it. */
-function checkSecretLength(partition: string, type: KeyType | undefined, size: number): void {
-  if (type === undefined || symmetricKeys[type.algorithm] === undefined) return
-  const expected = secretKeySize(partition, type)
-  if (expected !== size)
-    throw new KmipError('InvalidField', `A ${type.algorithm} key of ${type.length} bits has ${expected} bytes; ${size} were given.`)
 }
 
 /** An authenticated cipher's tag goes behind the ciphertext, as PKCS #11's C_WrapKey does it. */

@@ -1,0 +1,46 @@
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { CipherMechanism } from './partition.ts'
+
+export type SymmetricMechanism = Extract<CipherMechanism, { cipher: 'ECB' | 'CBC' | 'CTR' | 'GCM' }>
+
+const noIv = Buffer.alloc(0)
+
+/**
+ * The rules of SP 800-38A and SP 800-38D that OpenSSL states badly or not at all.
+ * @returns the IV. @throws KmipError InvalidField, CryptographicFailure.
+ */
+export function checkParameters(name: string, block: number, mechanism: SymmetricMechanism, data: Uint8Array): Uint8Array {
+  if (mechanism.cipher === 'GCM') {
+    if (mechanism.iv.length === 0) throw new KmipError('InvalidField', `${name} needs an IV of at least 1 byte.`)
+    if (mechanism.tagLength < 12 || mechanism.tagLength > 16) {
+      throw new KmipError('InvalidField', `${name} takes a tag length of 12 to 16 bytes, not ${mechanism.tagLength} (SP 800-38D).`)
+    }
+    return mechanism.iv
+  }
+  if (!padded(mechanism) && mechanism.cipher !== 'CTR' && data.length % block !== 0) {
+    throw new KmipError('InvalidField', `${name} without padding takes a multiple of ${block} bytes, not ${data.length}.`)
+  }
+  if (mechanism.cipher === 'ECB') return noIv
+  const iv = mechanism.iv
+  if (iv === undefined) throw new KmipError('InvalidField', `${name} needs an IV of ${block} bytes.`)
+  if (iv.length !== block) throw new KmipError('InvalidField', `${name} takes an IV of ${block} bytes, not ${iv.length}.`)
+  if (mechanism.cipher === 'CTR') checkCounter(name, block, iv, mechanism.counterBits ?? block * 8, data.length)
+  return iv
+}
+
+export function padded(mechanism: SymmetricMechanism): boolean {
+  return (mechanism.cipher === 'ECB' || mechanism.cipher === 'CBC') && mechanism.padding === 'PKCS5'
+}
+
+/** A counter shorter than the block must not run over: the same key stream would come again (SP 800-38A, appendix B). */
+function checkCounter(name: string, block: number, iv: Uint8Array, bits: number, length: number): void {
+  if (bits < 1 || bits > block * 8) throw new KmipError('InvalidField', `${name} takes a counter of 1 to ${block * 8} bits, not ${bits}.`)
+  if (bits === block * 8) return
+  const start = BigInt.asUintN(bits, BigInt(`0x${Buffer.from(iv).toString('hex')}`))
+  if (start + BigInt(Math.ceil(length / block)) > 1n << BigInt(bits)) {
+    throw new KmipError(
+      'InvalidField',
+      `${name}: a counter of ${bits} bits runs over within ${length} bytes. Use a longer counter or another IV.`,
+    )
+  }
+}

@@ -1,0 +1,98 @@
+/*
+ * What of pkcs11js is used, declared here: the package is optional, and the build must not need it.
+ * All calls throw an Error with the CKR_* number as `code`.
+ */
+
+/** A slot, session or object in the module's own layout. */
+export type Handle = Buffer
+
+export interface Mechanism {
+  readonly mechanism: number
+  readonly parameter?: Buffer | GcmParameter | OaepParameter | PssParameter
+}
+
+export interface GcmParameter {
+  readonly type: number
+  readonly iv: Buffer
+  readonly ivBits: number
+  readonly aad: Buffer
+  readonly tagBits: number
+}
+
+export interface OaepParameter {
+  readonly type: number
+  readonly hashAlg: number
+  readonly mgf: number
+  readonly source: number
+  readonly sourceData?: Buffer
+}
+
+export interface PssParameter {
+  readonly type: number
+  readonly hashAlg: number
+  readonly mgf: number
+  readonly saltLen: number
+}
+
+export interface Attribute {
+  readonly type: number
+  readonly value?: number | boolean | string | Buffer
+}
+
+export type Template = Attribute[]
+
+/** Output goes into the buffer given; what is returned is the written part of it. */
+export interface Cryptoki {
+  load(path: string): void
+  close(): void
+  C_Initialize(options: { readonly flags: number }): void
+  C_Finalize(): void
+  C_GetInfo(): {
+    readonly manufacturerID: string
+    readonly libraryDescription: string
+    readonly libraryVersion: { readonly major: number; readonly minor: number }
+  }
+  C_GetSlotList(tokenPresent: boolean): Handle[]
+  C_GetTokenInfo(slot: Handle): { readonly label: string; readonly serialNumber: string; readonly model: string; readonly flags: number }
+  C_GetMechanismInfo(slot: Handle, mechanism: number): { readonly flags: number }
+  C_InitToken(slot: Handle, pin: string, label: string): void
+  C_InitPIN(session: Handle, pin: string): void
+  C_OpenSession(slot: Handle, flags: number): Handle
+  C_CloseSession(session: Handle): void
+  C_Login(session: Handle, userType: number, pin: string): void
+  C_Logout(session: Handle): void
+  C_CreateObject(session: Handle, template: Template): Handle
+  C_DestroyObject(session: Handle, object: Handle): void
+  C_GetAttributeValue(session: Handle, object: Handle, template: Template): { readonly value: Buffer }[]
+  C_FindObjectsInit(session: Handle, template: Template): void
+  C_FindObjects(session: Handle, most: number): Handle[]
+  C_FindObjectsFinal(session: Handle): void
+  C_EncryptInit(session: Handle, mechanism: Mechanism, key: Handle): void
+  C_Encrypt(session: Handle, data: Buffer, out: Buffer): Buffer
+  C_EncryptAsync(session: Handle, data: Buffer, out: Buffer): Promise<Buffer>
+  C_DecryptInit(session: Handle, mechanism: Mechanism, key: Handle): void
+  C_Decrypt(session: Handle, data: Buffer, out: Buffer): Buffer
+  C_DecryptAsync(session: Handle, data: Buffer, out: Buffer): Promise<Buffer>
+  C_DigestInit(session: Handle, mechanism: Mechanism): void
+  C_Digest(session: Handle, data: Buffer, out: Buffer): Buffer
+  C_DigestAsync(session: Handle, data: Buffer, out: Buffer): Promise<Buffer>
+  C_DigestKey(session: Handle, key: Handle): void
+  C_DigestFinal(session: Handle, out: Buffer): Buffer
+  C_SignInit(session: Handle, mechanism: Mechanism, key: Handle): void
+  C_Sign(session: Handle, data: Buffer, out: Buffer): Buffer
+  C_SignAsync(session: Handle, data: Buffer, out: Buffer): Promise<Buffer>
+  C_VerifyInit(session: Handle, mechanism: Mechanism, key: Handle): void
+  C_VerifyAsync(session: Handle, data: Buffer, signature: Buffer): Promise<boolean>
+  C_GenerateKey(session: Handle, mechanism: Mechanism, template: Template): Handle
+  C_GenerateKeyPairAsync(
+    session: Handle,
+    mechanism: Mechanism,
+    publicTemplate: Template,
+    privateTemplate: Template,
+  ): Promise<{ readonly privateKey: Handle; readonly publicKey: Handle }>
+  C_WrapKey(session: Handle, mechanism: Mechanism, wrapping: Handle, key: Handle, out: Buffer): Buffer
+  C_WrapKeyAsync(session: Handle, mechanism: Mechanism, wrapping: Handle, key: Handle, out: Buffer): Promise<Buffer>
+  C_UnwrapKey(session: Handle, mechanism: Mechanism, wrapping: Handle, wrapped: Buffer, template: Template): Handle
+  C_UnwrapKeyAsync(session: Handle, mechanism: Mechanism, wrapping: Handle, wrapped: Buffer, template: Template): Promise<Handle>
+  C_GenerateRandom(session: Handle, out: Buffer): Buffer
+}

@@ -1,0 +1,68 @@
+import { curves } from '../curves.ts'
+import { checkRsaLength, generateName, isCurveAlgorithm, lacks } from '../mechanisms.ts'
+import type { KeyType } from '../partition.ts'
+import { secretKeySize } from '../symmetric-keys.ts'
+import { ckk, ckm, cko } from './constants.ts'
+import type { Handle } from './cryptoki.ts'
+import { secretKeyForm } from './mechanisms.ts'
+import { fromEcPoint, toSpki } from './public-key.ts'
+import { attributes, privateTemplate } from './template.ts'
+import type { Token } from './token.ts'
+
+/** A new secret key as a session object that can be wrapped. */
+export function newSecretObject(token: Token, type: KeyType): Promise<Handle> {
+  const doing = { partition: token.name, mechanism: generateName(type) }
+  if (!token.names.has(doing.mechanism)) throw lacks(token.name, doing.mechanism)
+  const size = secretKeySize(token.name, type)
+  const { generate } = secretKeyForm(type)
+  const length = type.algorithm === 'DES3' ? {} : { VALUE_LEN: size }
+  return token.generate(doing, generate, attributes({ TOKEN: false, PRIVATE: true, SENSITIVE: true, EXTRACTABLE: true, ...length }))
+}
+
+export interface NewPair {
+  readonly privateObject: Handle
+  readonly spki: Buffer
+}
+
+export async function newPairObjects(token: Token, type: KeyType): Promise<NewPair> {
+  const { mechanism, keyType, parameters } = pairParameters(token, type)
+  const rsa = type.algorithm === 'RSA'
+  const pair = await token.generatePair(
+    { partition: token.name, mechanism: generateName(type) },
+    mechanism,
+    attributes({ CLASS: cko.PUBLIC_KEY, KEY_TYPE: keyType, TOKEN: false, VERIFY: true, ...parameters }),
+    privateTemplate(keyType, rsa, 'wrapped'),
+  )
+  try {
+    return { privateObject: pair.privateKey, spki: await spkiOf(token, type, pair.publicKey) }
+  } catch (error) {
+    token.destroy(pair.privateKey)
+    throw error
+  } finally {
+    token.destroy(pair.publicKey)
+  }
+}
+
+function pairParameters(token: Token, type: KeyType) {
+  const name = generateName(type)
+  if (type.algorithm === 'RSA') {
+    checkRsaLength(type.length)
+    return {
+      mechanism: ckm.RSA_PKCS_KEY_PAIR_GEN,
+      keyType: ckk.RSA,
+      parameters: { MODULUS_BITS: type.length, PUBLIC_EXPONENT: Buffer.of(1, 0, 1) },
+    }
+  }
+  const curve = type.curve === undefined ? undefined : curves[type.curve]
+  if (!isCurveAlgorithm(type.algorithm) || curve === undefined) throw lacks(token.name, name)
+  return { mechanism: ckm.EC_KEY_PAIR_GEN, keyType: ckk.EC, parameters: { EC_PARAMS: Buffer.from(curve.oid, 'hex') } }
+}
+
+async function spkiOf(token: Token, type: KeyType, publicObject: Handle): Promise<Buffer> {
+  if (type.algorithm === 'RSA') {
+    const modulus = await token.attribute(publicObject, 'MODULUS')
+    return toSpki({ family: 'RSA', modulus, exponent: await token.attribute(publicObject, 'PUBLIC_EXPONENT') })
+  }
+  const params = await token.attribute(publicObject, 'EC_PARAMS')
+  return toSpki({ family: 'EC', params, point: fromEcPoint(await token.attribute(publicObject, 'EC_POINT')) })
+}

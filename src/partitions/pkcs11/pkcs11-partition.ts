@@ -1,0 +1,368 @@
+import { timingSafeEqual } from 'node:crypto'
+import { KmipError } from '../../../spec/kmip-error.ts'
+import { Secret } from '../../objects/secret.ts'
+import { checkParameters } from '../cipher-parameters.ts'
+import type { Labelled } from '../key-label.ts'
+import { lacks, macName, signName, wrapName } from '../mechanisms.ts'
+import type {
+  CipherMechanism,
+  Ciphertext,
+  HashName,
+  KeyKind,
+  KeyPolicy,
+  KeyReference,
+  KeyType,
+  MacMechanism,
+  Partition,
+  PartitionDescription,
+  PlainKey,
+  SignMechanism,
+  WrapMechanism,
+  WrappedKey,
+} from '../partition.ts'
+import { checkExtractable, checkRevealable } from '../policy.ts'
+import { checkSecretLength } from '../symmetric-keys.ts'
+import { tokenCipher, tokenWrap } from './ciphers.ts'
+import { ckk, ckm, cko } from './constants.ts'
+import type { Handle, Template } from './cryptoki.ts'
+import type { Doing } from './device-error.ts'
+import { newPairObjects, newSecretObject } from './generate.ts'
+import { HeldObjects } from './held-objects.ts'
+import { numbersOf } from './mechanisms.ts'
+import { fromDerSignature, fromSpki, toDerSignature, toEcPoint } from './public-key.ts'
+import { macMechanism, numberSize, signInput } from './signatures.ts'
+import { attributes } from './template.ts'
+import { Token, type TokenOptions } from './token.ts'
+import { TokenKeys } from './token-keys.ts'
+
+/** What `openPkcs11Partition` needs to know. */
+export interface Pkcs11PartitionOptions extends TokenOptions {
+  /** How many keys stay unwrapped in the token as session objects; 1,000 unless told. */
+  readonly heldKeys?: number
+}
+
+/**
+ * Makes a partition's KEK (epoch 1) and integrity key in a token.
+ * @throws KmipError GeneralFailure when the token cannot be opened or has such keys already.
+ */
+export async function createPkcs11Partition(options: TokenOptions): Promise<void> {
+  const token = await Token.open({ ...options, sessions: 1 })
+  try {
+    await TokenKeys.create(token)
+  } finally {
+    await token.close()
+  }
+}
+
+/** @throws KmipError GeneralFailure, saying what is missing: pkcs11js, the module, the token, the PIN, or its keys. */
+export async function openPkcs11Partition(options: Pkcs11PartitionOptions): Promise<Partition> {
+  const token = await Token.open(options)
+  try {
+    return new Pkcs11Partition(token, await TokenKeys.open(token), options.heldKeys ?? 1000)
+  } catch (error) {
+    await token.close()
+    throw error
+  }
+}
+
+const publicKeyPolicy: KeyPolicy = { sensitive: false, extractable: true }
+
+/** A token as a crypto device: keys are session objects while they are used, and lie outside wrapped. */
+class Pkcs11Partition implements Partition {
+  readonly #token: Token
+  readonly #keys: TokenKeys
+  readonly #held: HeldObjects
+
+  constructor(token: Token, keys: TokenKeys, heldKeys: number) {
+    this.#token = token
+    this.#keys = keys
+    this.#held = new HeldObjects({ count: heldKeys, bytes: Number.POSITIVE_INFINITY }, (object) => token.destroy(object))
+  }
+
+  async describe(): Promise<PartitionDescription> {
+    const { name, names, details } = this.#token
+    return {
+      name,
+      kind: 'pkcs11',
+      epoch: this.#keys.epoch,
+      mechanisms: [...names],
+      details: { ...details, 'keys wrapped by': this.#keys.wrapName, epochs: this.#keys.epochs.join(', ') },
+    }
+  }
+
+  async generateKey(type: KeyType, policy: KeyPolicy): Promise<WrappedKey> {
+    checkAligned(type)
+    return this.#keys.admit({ kind: 'secret', type, policy }, await newSecretObject(this.#token, type))
+  }
+
+  async generateKeyPair(type: KeyType, policy: KeyPolicy) {
+    const { privateObject, spki } = await newPairObjects(this.#token, type)
+    const privateKey = await this.#keys.admit({ kind: 'private', type, policy }, privateObject)
+    return { privateKey, publicKey: await this.#keys.sealData({ kind: 'public', type, policy: publicKeyPolicy }, spki) }
+  }
+
+  async importKey(plain: PlainKey, policy: KeyPolicy): Promise<WrappedKey> {
+    return this.#import({ kind: plain.kind, type: plain.type, policy }, plain.value.expose())
+  }
+
+  async reveal(reference: KeyReference): Promise<PlainKey> {
+    const { key } = reference
+    checkRevealable(key.policy)
+    return { kind: key.kind, type: key.type, value: new Secret(await this.#plain(key)) }
+  }
+
+  async encrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array): Promise<Ciphertext> {
+    const { name, mechanism: native, doing } = this.#cipher(key, mechanism, data)
+    const out = await this.#use(key, 'encrypt', name, (object) => this.#token.encrypt(doing, object, native, data, room(data)))
+    if (mechanism.cipher !== 'GCM') return { data: out }
+    const end = out.length - mechanism.tagLength
+    return { data: out.subarray(0, end), tag: out.subarray(end) }
+  }
+
+  async decrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array, tag?: Uint8Array): Promise<Uint8Array> {
+    if (mechanism.cipher === 'GCM' && tag?.length !== mechanism.tagLength) {
+      throw new KmipError(
+        'InvalidField',
+        `AES-GCM decryption needs an authentication tag of ${mechanism.tagLength} bytes; ${tag?.length ?? 'none'} given.`,
+      )
+    }
+    const { name, mechanism: native, doing } = this.#cipher(key, mechanism, data)
+    const input = tag === undefined ? data : Buffer.concat([data, tag])
+    return this.#use(key, 'decrypt', name, (object) => this.#token.decrypt(doing, object, native, input, room(input)))
+  }
+
+  async sign(key: KeyReference, mechanism: SignMechanism, data: Uint8Array): Promise<Uint8Array> {
+    const name = this.#offered(signName(mechanism))
+    const { mechanism: native, input } = await signInput(this.#token, mechanism, data)
+    const signature = await this.#use(key, 'sign', name, (object) => this.#token.sign(this.#doing(name), object, native, input, true))
+    return mechanism.scheme === 'ECDSA' ? toDerSignature(signature) : signature
+  }
+
+  async verify(key: KeyReference, mechanism: SignMechanism, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
+    const name = this.#offered(signName(mechanism))
+    const { mechanism: native, input } = await signInput(this.#token, mechanism, data)
+    const given = mechanism.scheme === 'ECDSA' ? fromDerSignature(signature, numberSize(key.key.type)) : signature
+    if (given === undefined) return false
+    return this.#use(key, 'verify', name, (object) => this.#token.verify(this.#doing(name), object, native, input, given))
+  }
+
+  async mac(key: KeyReference, mechanism: MacMechanism, data: Uint8Array): Promise<Uint8Array> {
+    const name = this.#offered(macName(mechanism))
+    const native = macMechanism(this.#token.name, mechanism)
+    return this.#use(key, mechanism.mac === 'HMAC' ? 'hmac' : 'cmac', name, (object) =>
+      this.#token.sign(this.#doing(name), object, native, data, false),
+    )
+  }
+
+  async verifyMac(key: KeyReference, mechanism: MacMechanism, data: Uint8Array, given: Uint8Array): Promise<boolean> {
+    return equal(await this.mac(key, mechanism, data), given)
+  }
+
+  async wrapKey(target: KeyReference, wrapping: KeyReference, mechanism: WrapMechanism): Promise<Uint8Array> {
+    checkExtractable(target.key.policy)
+    const { name, mechanism: native } = this.#wrapMechanism(wrapping, mechanism)
+    const object = await this.#leavable(target.key)
+    try {
+      return await this.#use(wrapping, 'encrypt', name, (wrappingObject) =>
+        this.#token.wrap(this.#doing(name), wrappingObject, native, object),
+      )
+    } finally {
+      this.#token.destroy(object)
+    }
+  }
+
+  async unwrapKey(
+    wrapped: Uint8Array,
+    wrapping: KeyReference,
+    mechanism: WrapMechanism,
+    kind: KeyKind,
+    type: KeyType | undefined,
+    policy: KeyPolicy,
+  ): Promise<WrappedKey> {
+    const label = { kind, type, policy }
+    checkAligned(type)
+    const { name, mechanism: native } = this.#wrapMechanism(wrapping, mechanism)
+    const template = this.#keys.template(label, 'wrapped')
+    const object = await this.#use(wrapping, 'decrypt', name, (wrappingObject) =>
+      this.#token.unwrap(this.#doing(name), wrappingObject, native, wrapped, template),
+    )
+    if (kind !== 'secret' && kind !== 'private') return this.#import(label, await this.#keys.takeOut(label, object))
+    if (kind === 'secret' && type?.algorithm !== 'DES3') {
+      const length = await this.#token.attribute(object, 'VALUE_LEN').catch(() => undefined)
+      // SoftHSM does not know the length of a key that came under RSA.
+      if (length !== undefined && length.readUInt32LE(0) > 0) checkSecretLength(this.#token.name, type, withoutFill(length, type))
+    }
+    return this.#keys.admit(label, object)
+  }
+
+  async hash(hash: HashName, data: Uint8Array): Promise<Uint8Array> {
+    const name = this.#offered(`HASH-${hash}`)
+    return this.#token.digest(this.#doing(name), numbersOf(hash)!.digest, data)
+  }
+
+  random(length: number): Promise<Uint8Array> {
+    return this.#token.random(length)
+  }
+
+  /** Secret keys by C_DigestKey, where the token does that; public keys and data by a hash of what is opened. Never private keys. */
+  async digest(reference: KeyReference, hash: HashName): Promise<Uint8Array | undefined> {
+    const { key } = reference
+    const name = this.#offered(`HASH-${hash}`)
+    const number = numbersOf(hash)!.digest
+    if (key.kind === 'private') return undefined
+    if (key.kind === 'secret')
+      return isAligned(key.type) ? this.#use(reference, 'hmac', name, (object) => this.#token.digestKey(number, object)) : undefined
+    return this.#token.digest(this.#doing(name), number, await this.#keys.openData(key))
+  }
+
+  sealRecord(record: Uint8Array): Promise<Uint8Array> {
+    return this.#keys.mac(record)
+  }
+
+  async checkRecord(record: Uint8Array, seal: Uint8Array): Promise<boolean> {
+    return equal(await this.#keys.mac(record), seal)
+  }
+
+  forget(handle: string): void {
+    this.#held.forget(handle)
+  }
+
+  async close(): Promise<void> {
+    this.#held.clear()
+    await this.#token.close()
+  }
+
+  async #import(label: Labelled, value: Uint8Array): Promise<WrappedKey> {
+    if (value.length === 0) throw new KmipError('InvalidField', `A ${label.kind} key of 0 bytes cannot be kept.`)
+    if (label.kind === 'secret') checkSecretLength(this.#token.name, label.type, value.length)
+    if (label.kind === 'secret') checkAligned(label.type ?? { algorithm: 'HMAC_SHA256', length: value.length * 8 })
+    if (label.kind === 'public') fromSpki(value)
+    if (label.kind === 'data' || label.kind === 'public') return this.#keys.sealData(label, value)
+    return this.#keys.admit(label, await this.#keys.bringIn(label, value))
+  }
+
+  async #plain(key: WrappedKey): Promise<Buffer> {
+    if (key.kind === 'data' || key.kind === 'public') return this.#keys.openData(key)
+    return this.#keys.takeOut(key, await this.#keys.enter(key, 'wrapped'))
+  }
+
+  /** The target of a wrapping as an object that C_WrapKey takes: public keys and data as generic secrets. */
+  async #leavable(key: WrappedKey): Promise<Handle> {
+    if (key.kind === 'secret' || key.kind === 'private') {
+      if (key.kind === 'secret' && !isAligned(key.type)) {
+        throw lacks(this.#token.name, 'wrapping of a key whose length is no multiple of 64 bits', 'tokens fill such keys up with zeros')
+      }
+      return this.#keys.enter(key, 'wrapped')
+    }
+    const value = await this.#keys.openData(key)
+    const template = attributes({
+      CLASS: cko.SECRET_KEY,
+      KEY_TYPE: ckk.GENERIC_SECRET,
+      TOKEN: false,
+      SENSITIVE: true,
+      EXTRACTABLE: true,
+      VALUE: value,
+    })
+    return this.#token.create(this.#doing('wrapping data'), template)
+  }
+
+  #cipher(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array) {
+    const algorithm = key.key.type?.algorithm ?? 'AES'
+    const native = tokenCipher(this.#token.name, algorithm, mechanism)
+    this.#offered(mechanism.cipher.startsWith('RSA') ? mechanism.cipher : native.name)
+    if (mechanism.cipher === 'ECB' || mechanism.cipher === 'CBC' || mechanism.cipher === 'CTR' || mechanism.cipher === 'GCM') {
+      // Decryption with padding too takes whole blocks, but devices say so as a failure of the data: as it should be.
+      checkParameters(native.name, algorithm === 'AES' ? 16 : 8, mechanism, data)
+    }
+    return { ...native, doing: this.#doing(native.name) }
+  }
+
+  #wrapMechanism(wrapping: KeyReference, mechanism: WrapMechanism) {
+    const algorithm = wrapping.key.type?.algorithm ?? 'AES'
+    const padWrap = this.#keys.wrapName === 'AES_KEY_WRAP_KWP' ? ckm.AES_KEY_WRAP_KWP : ckm.AES_KEY_WRAP_PAD
+    const native = tokenWrap(this.#token.name, algorithm, mechanism, padWrap)
+    this.#offered(wrapName(algorithm, mechanism))
+    return native
+  }
+
+  /** Lends the key as an object of the form that the use needs. */
+  #use<T>(reference: KeyReference, use: Use, name: string, action: (object: Handle) => Promise<T>): Promise<T> {
+    const { key } = reference
+    const form = formFor(use, key, name)
+    const make = () => (form === 'public' ? this.#publicObject(key) : this.#keys.enter(key, 'stays', form === 'hmac'))
+    return this.#held.use(reference.handle, form, make, action)
+  }
+
+  async #publicObject(key: WrappedKey): Promise<Handle> {
+    const template = publicTemplate(fromSpki(await this.#keys.openData(key)))
+    return this.#token.create(this.#doing('public key'), template)
+  }
+
+  #offered(name: string): string {
+    if (name !== 'EdDSA' && this.#token.names.has(name)) return name
+    throw lacks(this.#token.name, name)
+  }
+
+  #doing(mechanism: string): Doing {
+    return { partition: this.#token.name, mechanism }
+  }
+}
+
+type Use = 'encrypt' | 'decrypt' | 'sign' | 'verify' | 'hmac' | 'cmac'
+type Form = 'secret' | 'private' | 'public' | 'hmac'
+
+/** @throws KmipError InvalidField when a key of this kind cannot be used so. */
+function formFor(use: Use, key: WrappedKey, name: string): Form {
+  if (key.kind === 'secret' && use === 'hmac') return 'hmac'
+  if (key.kind === 'secret' && use !== 'sign' && use !== 'verify' && !name.includes('RSA')) return 'secret'
+  if (key.kind === 'private' && (use === 'decrypt' || use === 'sign') && fits(key, name)) return 'private'
+  if (key.kind === 'public' && (use === 'encrypt' || use === 'verify') && fits(key, name)) return 'public'
+  throw new KmipError('InvalidField', `${name} does not ${use} with this ${key.kind} key (${key.type?.algorithm ?? 'of no algorithm'}).`)
+}
+
+function fits(key: WrappedKey, name: string): boolean {
+  return name.includes('RSA') === (key.type?.algorithm === 'RSA')
+}
+
+function publicTemplate(parts: ReturnType<typeof fromSpki>): Template {
+  const uses = { CLASS: cko.PUBLIC_KEY, TOKEN: false, PRIVATE: false, VERIFY: true }
+  if (parts.family === 'RSA') {
+    return attributes({ ...uses, KEY_TYPE: ckk.RSA, ENCRYPT: true, WRAP: true, MODULUS: parts.modulus, PUBLIC_EXPONENT: parts.exponent })
+  }
+  if (parts.family === 'EC') return attributes({ ...uses, KEY_TYPE: ckk.EC, EC_PARAMS: parts.params, EC_POINT: toEcPoint(parts.point) })
+  throw new KmipError('UnsupportedCryptographicParameters', 'EdDSA is not offered by PKCS #11 partitions: tokens do not wrap Edwards keys.')
+}
+
+/** Room for an RSA block of 8,192 bits, or for padding and tag behind the data. */
+function room(data: Uint8Array): number {
+  return Math.max(data.length + 32, 1024)
+}
+
+const longestFilled = 64
+
+/**
+ * Some tokens wrap a key filled up with zeros to a multiple of 8 bytes. For an HMAC that is the same key as long as it
+ * is within the hash's block (RFC 2104 §2); a longer one would become another key, and is refused.
+ */
+function checkAligned(type: KeyType | undefined): void {
+  if (type === undefined || isAligned(type) || type.length / 8 <= longestFilled) return
+  throw new KmipError(
+    'InvalidField',
+    `A key of ${type.length} bits cannot be kept by a token: above ${longestFilled * 8} bits the length must be a multiple of 64.`,
+  )
+}
+
+function isAligned(type: KeyType | undefined): boolean {
+  return type === undefined || type.algorithm === 'DES3' || type.length % 64 === 0
+}
+
+/** CKA_VALUE_LEN, less the zeros that the token filled in. */
+function withoutFill(attribute: Buffer, type: KeyType | undefined): number {
+  const length = attribute.readUInt32LE(0)
+  const expected = type === undefined ? length : Math.ceil(type.length / 8)
+  return length - expected < 8 && length > expected ? expected : length
+}
+
+function equal(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && timingSafeEqual(left, right)
+}

@@ -1,0 +1,84 @@
+import { createPublicKey } from 'node:crypto'
+import { BitString, fromBER, Integer, ObjectIdentifier, OctetString, Sequence } from 'asn1js'
+import { KmipError } from '../../../spec/kmip-error.ts'
+
+/** A public key's parts as PKCS #11 has them. */
+export type PublicParts =
+  | { readonly family: 'RSA'; readonly modulus: Buffer; readonly exponent: Buffer }
+  /** `params`: DER of the curve's identifier; `point`: the bare point. */
+  | { readonly family: 'EC'; readonly params: Buffer; readonly point: Buffer }
+  | { readonly family: 'Edwards'; readonly curve: 'Ed25519' | 'Ed448'; readonly point: Buffer }
+
+const oids = { rsa: '1.2.840.113549.1.1.1', ec: '1.2.840.10045.2.1', Ed25519: '1.3.101.112', Ed448: '1.3.101.113' } as const
+
+/** SubjectPublicKeyInfo DER of the parts (RFC 5280 §4.1, RFC 5480, RFC 8410). */
+export function toSpki(parts: PublicParts): Buffer {
+  if (parts.family === 'RSA') {
+    const key = { kty: 'RSA', n: parts.modulus.toString('base64url'), e: parts.exponent.toString('base64url') }
+    return createPublicKey({ key, format: 'jwk' }).export({ format: 'der', type: 'spki' })
+  }
+  const algorithm =
+    parts.family === 'EC'
+      ? [new ObjectIdentifier({ value: oids.ec }), fromBER(parts.params).result]
+      : [new ObjectIdentifier({ value: oids[parts.curve] })]
+  const spki = new Sequence({ value: [new Sequence({ value: algorithm }), new BitString({ valueHex: parts.point })] })
+  return Buffer.from(spki.toBER())
+}
+
+/** @throws KmipError InvalidField when it is not SubjectPublicKeyInfo of an algorithm that tokens have. */
+export function fromSpki(spki: Uint8Array): PublicParts {
+  const [algorithm, key] = elements(fromBER(spki).result)
+  const [identifier, params] = elements(algorithm)
+  if (identifier instanceof ObjectIdentifier && key instanceof BitString) {
+    const oid = identifier.valueBlock.toString()
+    const bits = Buffer.from(key.valueBlock.valueHexView)
+    if (oid === oids.rsa) {
+      const [modulus, exponent] = elements(fromBER(bits).result)
+      if (modulus instanceof Integer && exponent instanceof Integer)
+        return { family: 'RSA', modulus: unsigned(modulus), exponent: unsigned(exponent) }
+    }
+    if (oid === oids.ec && params instanceof ObjectIdentifier) return { family: 'EC', params: Buffer.from(params.toBER()), point: bits }
+    if (oid === oids.Ed25519) return { family: 'Edwards', curve: 'Ed25519', point: bits }
+    if (oid === oids.Ed448) return { family: 'Edwards', curve: 'Ed448', point: bits }
+  }
+  throw new KmipError('InvalidField', 'The public key is not SubjectPublicKeyInfo DER of an RSA, EC or Edwards curve key.')
+}
+
+/** CKA_EC_POINT: the point in a DER OCTET STRING. */
+export function toEcPoint(point: Buffer): Buffer {
+  return Buffer.from(new OctetString({ valueHex: point }).toBER())
+}
+
+/** The bare point; some tokens leave the OCTET STRING away. */
+export function fromEcPoint(value: Buffer): Buffer {
+  const { result, offset } = fromBER(value)
+  return offset === value.length && result instanceof OctetString ? Buffer.from(result.valueBlock.valueHexView) : value
+}
+
+/** ECDSA: r and s side by side, as tokens have it, to the DER SEQUENCE (RFC 3279 §2.2.3). */
+export function toDerSignature(pair: Uint8Array): Buffer {
+  const half = pair.length / 2
+  const integer = (bytes: Uint8Array) => Integer.fromBigInt(BigInt(`0x${Buffer.from(bytes).toString('hex')}`))
+  return Buffer.from(new Sequence({ value: [integer(pair.subarray(0, half)), integer(pair.subarray(half))] }).toBER())
+}
+
+/** The other way; undefined when it is no such SEQUENCE or a number is too long for the curve. */
+export function fromDerSignature(der: Uint8Array, size: number): Buffer | undefined {
+  const { result, offset } = fromBER(der)
+  if (offset !== der.length || !(result instanceof Sequence)) return undefined
+  const [r, s] = elements(result)
+  if (!(r instanceof Integer) || !(s instanceof Integer)) return undefined
+  const halves = [unsigned(r), unsigned(s)]
+  if (halves.some((half) => half.length > size)) return undefined
+  return Buffer.concat(halves.flatMap((half) => [Buffer.alloc(size - half.length), half]))
+}
+
+function elements(value: unknown): unknown[] {
+  return value instanceof Sequence ? value.valueBlock.value : []
+}
+
+function unsigned(integer: Integer): Buffer {
+  const bytes = Buffer.from(integer.valueBlock.valueHexView)
+  const start = bytes.findIndex((byte) => byte !== 0)
+  return start < 0 ? bytes.subarray(-1) : bytes.subarray(start)
+}

@@ -1,0 +1,315 @@
+import { createCipheriv, createDecipheriv, randomBytes, timingSafeEqual } from 'node:crypto'
+import { KmipError } from '../../../spec/kmip-error.ts'
+import { keyLabel, type Labelled } from '../key-label.ts'
+import type { KeyType, WrappedKey } from '../partition.ts'
+import { ckf, ckk, ckm, cko, hashNumbers } from './constants.ts'
+import type { Handle, Template } from './cryptoki.ts'
+import { privateKeyType, secretKeyForm } from './mechanisms.ts'
+import { attributes, type Leave, privateTemplate, secretTemplate } from './template.ts'
+import type { Token } from './token.ts'
+
+const kekLabel = 'tresor-kek-'
+const integrityLabel = 'tresor-integrity'
+const macLength = 32
+/** AES-256 under key wrap with padding. */
+const wrappedDataKeyLength = 40
+const noIv = Buffer.alloc(16)
+const keyWrapIv = Buffer.from('a65959a6', 'hex')
+
+const wrapMechanisms = { AES_KEY_WRAP_KWP: ckm.AES_KEY_WRAP_KWP, AES_KEY_WRAP_PAD: ckm.AES_KEY_WRAP_PAD } as const
+type WrapName = keyof typeof wrapMechanisms
+
+/**
+ * A token's own keys and what is done with them: wrapping under the KEK of an epoch, and MACs by the integrity key.
+ *
+ * A wrapped key is what C_WrapKey gives, and a MAC by the integrity key over its label and that: the token cannot bind
+ * kind, type and policy itself. Data is under AES-CBC with a key of its own that is wrapped so, under the same MAC.
+ */
+export class TokenKeys {
+  readonly epoch: number
+  readonly #token: Token
+  readonly #keks: ReadonlyMap<number, Handle>
+  readonly #integrityKey: Handle
+  readonly #wrapName: WrapName
+  /** An AES key of this process, known on both sides: values go in and out of the token under it. */
+  readonly #carrier: { readonly value: Buffer; readonly object: Handle }
+
+  private constructor(
+    token: Token,
+    keks: ReadonlyMap<number, Handle>,
+    integrityKey: Handle,
+    wrapName: WrapName,
+    carrier: { value: Buffer; object: Handle },
+  ) {
+    this.#token = token
+    this.#keks = keks
+    this.epoch = Math.max(...keks.keys())
+    this.#integrityKey = integrityKey
+    this.#wrapName = wrapName
+    this.#carrier = carrier
+  }
+
+  /** Makes the keys of a new partition: never exportable, for wrapping and MACs only. @throws KmipError when they are there already. */
+  static async create(token: Token): Promise<void> {
+    const [keks, integrityKey] = await findKeys(token)
+    if (keks.size > 0 || integrityKey !== undefined) {
+      throw new KmipError(
+        'GeneralFailure',
+        `The token of partition ${token.name} has Tresor's keys already. Open it, or use a blank token.`,
+      )
+    }
+    const doing = { partition: token.name, mechanism: 'making its own keys' }
+    const inside = {
+      CLASS: cko.SECRET_KEY,
+      TOKEN: true,
+      PRIVATE: true,
+      SENSITIVE: true,
+      EXTRACTABLE: false,
+      MODIFIABLE: false,
+      VALUE_LEN: 32,
+    }
+    await token.generate(
+      doing,
+      ckm.GENERIC_SECRET_KEY_GEN,
+      attributes({ ...inside, KEY_TYPE: ckk.GENERIC_SECRET, LABEL: integrityLabel, SIGN: true, VERIFY: true }),
+    )
+    await token.generate(
+      doing,
+      ckm.AES_KEY_GEN,
+      attributes({
+        ...inside,
+        KEY_TYPE: ckk.AES,
+        LABEL: `${kekLabel}1`,
+        WRAP: true,
+        UNWRAP: true,
+        ENCRYPT: false,
+        DECRYPT: false,
+        SIGN: false,
+      }),
+    )
+  }
+
+  /** @throws KmipError GeneralFailure when the keys are not there, or the token cannot wrap. */
+  static async open(token: Token): Promise<TokenKeys> {
+    const [keks, integrityKey] = await findKeys(token)
+    if (keks.size === 0 || integrityKey === undefined) {
+      throw new KmipError(
+        'GeneralFailure',
+        `The token of partition ${token.name} has no keys of Tresor's. Make them: tresor partition add ${token.name} --init`,
+      )
+    }
+    const value = randomBytes(32)
+    const object = await token.create(
+      { partition: token.name, mechanism: 'its carrier key' },
+      attributes({
+        CLASS: cko.SECRET_KEY,
+        KEY_TYPE: ckk.AES,
+        TOKEN: false,
+        PRIVATE: true,
+        SENSITIVE: true,
+        EXTRACTABLE: true,
+        WRAP: true,
+        UNWRAP: true,
+        VALUE: value,
+      }),
+    )
+    const carrier = { value, object }
+    const kek = keks.get(Math.max(...keks.keys()))!
+    const keys = new TokenKeys(token, keks, integrityKey, await chooseWrap(token, kek, object), carrier)
+    await keys.#measure()
+    return keys
+  }
+
+  get epochs(): number[] {
+    return [...this.#keks.keys()]
+  }
+
+  get wrapName(): string {
+    return this.#wrapName
+  }
+
+  /** Wraps an object under the current KEK and destroys it. */
+  async admit(label: Labelled, object: Handle): Promise<WrappedKey> {
+    try {
+      const bytes = await this.#token.wrap(this.#doing('wrap'), this.#keks.get(this.epoch)!, this.#mechanism(this.#wrapName), object)
+      return await this.#stored(label, this.#wrapName, bytes)
+    } finally {
+      this.#token.destroy(object)
+    }
+  }
+
+  /** The key as a session object: for use as what it is, or, with `asMac`, as an HMAC key. The caller destroys it. */
+  async enter(key: WrappedKey, leave: Leave, asMac = false): Promise<Handle> {
+    const wrapped = await this.#checked(key)
+    return this.#token.unwrap(this.#doing('unwrap'), this.#kek(key), this.#mechanism(key.mechanism), wrapped, templateOf(key, leave, asMac))
+  }
+
+  /** Brings a plain value in, as an object that can be wrapped. */
+  bringIn(label: Labelled, value: Uint8Array, leave: Leave = 'wrapped'): Promise<Handle> {
+    const cipher = createCipheriv('id-aes256-wrap-pad', this.#carrier.value, keyWrapIv)
+    const wrapped = Buffer.concat([cipher.update(value), cipher.final()])
+    return this.#token.unwrap(
+      this.#doing('import'),
+      this.#carrier.object,
+      this.#mechanism(this.#wrapName),
+      wrapped,
+      templateOf(label, leave, false),
+    )
+  }
+
+  /** Takes the plain value of an object out, and destroys the object. */
+  async takeOut(label: Labelled, object: Handle): Promise<Buffer> {
+    try {
+      const wrapped = await this.#token.wrap(this.#doing('export'), this.#carrier.object, this.#mechanism(this.#wrapName), object)
+      const decipher = createDecipheriv('id-aes256-wrap-pad', this.#carrier.value, keyWrapIv)
+      return withoutPadding(label, Buffer.concat([decipher.update(wrapped), decipher.final()]))
+    } finally {
+      this.#token.destroy(object)
+    }
+  }
+
+  async sealData(label: Labelled, value: Uint8Array): Promise<WrappedKey> {
+    const doing = this.#doing('seal')
+    const dataKey = await this.#token.generate(
+      doing,
+      ckm.AES_KEY_GEN,
+      attributes({ TOKEN: false, PRIVATE: true, SENSITIVE: true, EXTRACTABLE: true, VALUE_LEN: 32, ENCRYPT: true, DECRYPT: true }),
+    )
+    try {
+      const wrappedKey = await this.#token.wrap(doing, this.#keks.get(this.epoch)!, this.#mechanism(this.#wrapName), dataKey)
+      // The data key is used once, so its IV may be constant.
+      const sealed = await this.#token.encrypt(doing, dataKey, { mechanism: ckm.AES_CBC_PAD, parameter: noIv }, value, value.length + 16)
+      return await this.#stored(label, `${this.#wrapName}+AES_CBC_PAD`, Buffer.concat([wrappedKey, sealed]))
+    } finally {
+      this.#token.destroy(dataKey)
+    }
+  }
+
+  async openData(key: WrappedKey): Promise<Buffer> {
+    const sealed = await this.#checked(key)
+    const doing = this.#doing('open')
+    const [wrapName = ''] = key.mechanism.split('+')
+    const template = secretTemplate(ckk.AES, true, 'stays')
+    const dataKey = await this.#token.unwrap(
+      doing,
+      this.#kek(key),
+      this.#mechanism(wrapName),
+      sealed.subarray(0, wrappedDataKeyLength),
+      template,
+    )
+    try {
+      const data = sealed.subarray(wrappedDataKeyLength)
+      return Buffer.from(await this.#token.decrypt(doing, dataKey, { mechanism: ckm.AES_CBC_PAD, parameter: noIv }, data, data.length))
+    } finally {
+      this.#token.destroy(dataKey)
+    }
+  }
+
+  /** The form in which a key comes into the token. */
+  template(label: Labelled, leave: Leave): Template {
+    return templateOf(label, leave, false)
+  }
+
+  async mac(data: Uint8Array): Promise<Buffer> {
+    const mechanism = { mechanism: hashNumbers.SHA_256.hmac }
+    return Buffer.from(await this.#token.sign(this.#doing('seal'), this.#integrityKey, mechanism, data, false))
+  }
+
+  async #stored(label: Labelled, mechanism: string, bytes: Buffer): Promise<WrappedKey> {
+    const { kind, type, policy } = label
+    const mac = await this.mac(Buffer.concat([keyLabel(label), bytes]))
+    return { kind, type, policy, bytes: Buffer.concat([bytes, mac]), mechanism, epoch: this.epoch }
+  }
+
+  async #checked(key: WrappedKey): Promise<Buffer> {
+    const bytes = Buffer.from(key.bytes.buffer, key.bytes.byteOffset, key.bytes.byteLength)
+    const wrapped = bytes.subarray(0, -macLength)
+    const expected = await this.mac(Buffer.concat([keyLabel(key), wrapped]))
+    if (bytes.length > macLength && timingSafeEqual(expected, bytes.subarray(-macLength))) return wrapped
+    throw new KmipError('CryptographicFailure', 'The stored key is not what its record says: its bytes, kind, type or policy were altered.')
+  }
+
+  #kek(key: WrappedKey): Handle {
+    const kek = this.#keks.get(key.epoch)
+    if (kek !== undefined) return kek
+    throw new KmipError(
+      'CryptographicFailure',
+      `Partition ${this.#token.name} holds no KEK of epoch ${key.epoch}: the key was made in another partition, or its epoch is over.`,
+    )
+  }
+
+  #mechanism(name: string): { mechanism: number } {
+    if (name === 'AES_KEY_WRAP_KWP' || name === 'AES_KEY_WRAP_PAD') return { mechanism: wrapMechanisms[name] }
+    throw new KmipError(
+      'CryptographicFailure',
+      `Partition ${this.#token.name} does not know the wrap mechanism ${name}: the key was made in another partition.`,
+    )
+  }
+
+  #doing(what: string) {
+    return { partition: this.#token.name, mechanism: `${this.#wrapName} (${what})` }
+  }
+
+  /** The shortest of a few MACs says whether the device is a library or a box on a network. */
+  async #measure(): Promise<void> {
+    let shortest = Number.POSITIVE_INFINITY
+    this.#token.adaptTo(0)
+    for (let round = 0; round < 5; round++) {
+      const start = performance.now()
+      await this.mac(noIv)
+      shortest = Math.min(shortest, performance.now() - start)
+    }
+    this.#token.adaptTo(shortest)
+  }
+}
+
+async function findKeys(token: Token): Promise<[Map<number, Handle>, Handle | undefined]> {
+  const keks = new Map<number, Handle>()
+  let integrityKey: Handle | undefined
+  for (const object of await token.find({ CLASS: cko.SECRET_KEY, TOKEN: true })) {
+    const label = (await token.attribute(object, 'LABEL')).toString('utf8')
+    if (label === integrityLabel) integrityKey = object
+    const epoch = label.startsWith(kekLabel) ? Number(label.slice(kekLabel.length)) : 0
+    if (Number.isInteger(epoch) && epoch > 0) keks.set(epoch, object)
+  }
+  return [keks, integrityKey]
+}
+
+/** Key wrap with padding goes by two numbers, and some tokens mean another padding by one of them. */
+async function chooseWrap(token: Token, kek: Handle, probe: Handle): Promise<WrapName> {
+  for (const name of Object.keys(wrapMechanisms) as WrapName[]) {
+    const mechanism = wrapMechanisms[name]
+    if (((token.flagsOf(mechanism) ?? 0) & ckf.WRAP) === 0) continue
+    const wrapped = await token.wrap({ partition: token.name, mechanism: name }, kek, { mechanism }, probe)
+    if (wrapped.length === wrappedDataKeyLength) return name
+  }
+  throw new KmipError(
+    'GeneralFailure',
+    `The token of partition ${token.name} has no AES key wrap with padding (RFC 5649): it cannot keep keys outside itself.`,
+  )
+}
+
+function templateOf(label: Labelled, leave: Leave, asMac: boolean) {
+  if (label.kind === 'private') return privateTemplate(privateKeyType(label.type), label.type?.algorithm === 'RSA', leave)
+  if (label.kind !== 'secret') return secretTemplate(ckk.GENERIC_SECRET, false, leave)
+  const keyType = asMac ? ckk.GENERIC_SECRET : secretKeyForm(label.type).keyType
+  return secretTemplate(keyType, keyType !== ckk.GENERIC_SECRET, leave)
+}
+
+/** SoftHSM fills up to a multiple of 8 before it wraps, so the zeros are part of what comes back. */
+function withoutPadding(label: Labelled, value: Buffer): Buffer {
+  const isDer = label.kind === 'private' || label.kind === 'public'
+  return value.subarray(0, isDer ? derLength(value) : plainLength(label.type, value.length))
+}
+
+function plainLength(type: KeyType | undefined, padded: number): number {
+  const length = type === undefined || type.algorithm === 'DES3' ? padded : Math.ceil(type.length / 8)
+  return padded - length < 8 ? length : padded
+}
+
+function derLength(der: Buffer): number {
+  const first = der[1] ?? 0
+  if (first < 0x80) return 2 + first
+  const bytes = first & 0x7f
+  return 2 + bytes + der.readUIntBE(2, bytes)
+}
