@@ -31,6 +31,15 @@ export function stateAt(object: ManagedObject, now: number): State {
   return state
 }
 
+/** The states that an object is in now or will be brought to by its dates alone, without a request. */
+export function statesToCome(object: ManagedObject): State[] {
+  const { attributes, state } = object
+  const states = [state]
+  if (state === 'PreActive' && attributes.has('ActivationDate')) states.push('Active')
+  if (states.includes('Active') && attributes.has('DeactivationDate')) states.push('Deactivated')
+  return states
+}
+
 /** Brings the State attribute to what the dates say at `now`. Nothing else changes: that state was to be, it is not news. */
 export function advance(object: ManagedObject, now: number): void {
   const state = stateAt(object, now)

@@ -13,6 +13,7 @@ export interface ManagedObjectParts {
   readonly form: ObjectForm
   readonly key?: WrappedKey | undefined
   readonly generation?: number
+  readonly order?: number
 }
 
 /**
@@ -28,6 +29,8 @@ export class ManagedObject {
   key: WrappedKey | undefined
   /** Counts the object's stored forms, from 1. */
   readonly generation: number
+  /** Its place in Locate's order, the greatest first: the microsecond of its creation, each object of a request later than the one before. */
+  readonly order: number
 
   constructor(parts: ManagedObjectParts) {
     this.uniqueIdentifier = parts.uniqueIdentifier
@@ -36,6 +39,7 @@ export class ManagedObject {
     this.form = parts.form
     this.key = parts.key
     this.generation = parts.generation ?? 0
+    this.order = parts.order ?? 0
   }
 
   /** The State attribute: right at the time for which the object was opened, since dates move it (`lifecycle.ts`). */
@@ -49,14 +53,15 @@ export class ManagedObject {
   }
 
   /** Another object to write to: this one does not change with it. Cheap. */
-  copy(generation: number = this.generation): ManagedObject {
+  copy(changes: { readonly generation?: number; readonly order?: number } = {}): ManagedObject {
     return new ManagedObject({
       uniqueIdentifier: this.uniqueIdentifier,
       objectType: this.objectType,
       attributes: this.attributes.copy(),
       form: this.form,
       key: this.key,
-      generation,
+      generation: changes.generation ?? this.generation,
+      order: changes.order ?? this.order,
     })
   }
 }

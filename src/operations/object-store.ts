@@ -1,13 +1,38 @@
 import { createHash } from 'node:crypto'
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { Identifier } from '../../spec/values.ts'
-import { advance, type ManagedObject } from '../objects/index.ts'
+import type { AttributeInstance, Identifier } from '../../spec/values.ts'
+import { advance, type ManagedObject, matches, searchFor, storageRange, type TermRange, type WrappedKey } from '../objects/index.ts'
 import type { KeyReference } from '../partitions/partition.ts'
+
+/** A search of the tenant's objects, as Locate asks for it. */
+export interface ObjectQuery {
+  readonly attributes: readonly AttributeInstance[]
+  /** Whether to find living objects, and whether to find destroyed ones. */
+  readonly onLine: boolean
+  readonly destroyed: boolean
+  readonly offset: number
+  readonly limit: number
+}
+
+export interface ObjectsFound {
+  /** The youngest first. */
+  readonly ids: readonly string[]
+  /** All that match, beyond the page. */
+  readonly total: number
+}
 
 /** Where an `ObjectStore` finds and puts objects: one request's unit of work, as records. */
 export interface ObjectRecords {
   /** The object as it is stored, or as this request has staged it; its record's seal is checked. Never written to by who gets it. */
   read(uniqueIdentifier: string): Promise<ManagedObject | undefined>
+  /** The same without the check of the seal: for searches, which tell no more than that the identifier is there. */
+  peek(uniqueIdentifier: string): ManagedObject | undefined
+  /** The objects in all the ranges, tested by `accept` where the ranges do not decide. */
+  find(
+    ranges: readonly TermRange[],
+    page: { readonly offset: number; readonly limit: number },
+    accept: ((object: ManagedObject) => boolean) | undefined,
+  ): ObjectsFound
   /** Stages the object: later reads and searches of this request see it. */
   stage(object: ManagedObject): void
   reserveName(name: string, uniqueIdentifier: string): void
@@ -21,10 +46,13 @@ export interface ObjectRecords {
 export class ObjectStore {
   readonly #records: ObjectRecords
   readonly #now: number
+  #nextOrder: number
 
-  constructor(records: ObjectRecords, now: number) {
+  /** `nowMilliseconds`: the request's time, since 1970. */
+  constructor(records: ObjectRecords, nowMilliseconds: number) {
     this.#records = records
-    this.#now = now
+    this.#now = Math.floor(nowMilliseconds / 1000)
+    this.#nextOrder = Math.floor(nowMilliseconds * 1000)
   }
 
   /**
@@ -51,14 +79,30 @@ export class ObjectStore {
   /** Stages a new object. @throws KmipError NonUniqueNameAttribute. */
   create(object: ManagedObject): void {
     this.#takeNames(object, [])
-    this.#records.stage(object.copy(1))
+    this.#records.stage(object.copy({ generation: 1, order: this.#nextOrder++ }))
   }
 
   /** Stages a changed object. @throws KmipError NonUniqueNameAttribute. */
   async save(object: ManagedObject): Promise<void> {
     const before = await this.#records.read(object.uniqueIdentifier)
     this.#takeNames(object, before === undefined ? [] : namesOf(before))
-    this.#records.stage(object.copy(object.generation + 1))
+    this.#records.stage(object.copy({ generation: object.generation + 1 }))
+  }
+
+  /** The objects that have all the attributes (KMIP 2.1 §6.1.28), as this request sees them. */
+  find(query: ObjectQuery): ObjectsFound {
+    const { attributes, offset, limit } = query
+    if (!query.onLine && !query.destroyed) return { ids: [], total: 0 }
+    const isMatch = (object: ManagedObject) => matches(object, attributes, this.#now)
+    const identifier = attributes.find((each) => each.name === 'UniqueIdentifier')
+    if (identifier !== undefined) {
+      const object = this.#records.peek(identifier.value)
+      const found = object !== undefined && isMatch(object) && (object.isDestroyed ? query.destroyed : query.onLine)
+      return found ? { ids: offset === 0 && limit > 0 ? [identifier.value] : [], total: 1 } : { ids: [], total: 0 }
+    }
+    const { ranges, decided } = searchFor(attributes)
+    const storage = query.onLine && query.destroyed ? [] : [storageRange(query.onLine ? 'on-line' : 'destroyed')]
+    return this.#records.find([...ranges, ...storage], { offset, limit }, decided ? undefined : isMatch)
   }
 
   /** Names are unique in a tenant among living objects (KMIP 2.1 §4.32); a destroyed object gives its names back. */
@@ -69,19 +113,25 @@ export class ObjectStore {
   }
 }
 
-/** The key's name in a partition's cache of unwrapped keys: follows from the object and the wrapped bytes, so it changes whenever they do. */
+/** @throws KmipError KeyValueNotPresent. */
 export function keyReference(object: ManagedObject): KeyReference {
   const { key, uniqueIdentifier } = object
   if (key === undefined) throw new KmipError('KeyValueNotPresent', `${uniqueIdentifier} has no key value here, only attributes.`)
+  return { handle: keyHandle(uniqueIdentifier, key), key }
+}
+
+/** The key's name in a partition's cache of unwrapped keys: follows from the object and the wrapped bytes, so it changes whenever they do. */
+export function keyHandle(uniqueIdentifier: string, key: WrappedKey): string {
   let handle = handles.get(key)
   if (handle === undefined) {
     handle = `${uniqueIdentifier}/${createHash('sha256').update(key.bytes).digest('base64url')}`
     handles.set(key, handle)
   }
-  return { handle, key }
+  return handle
 }
 
-const handles = new WeakMap<object, string>()
+/** The bytes of a key are hashed once, as long as its object is held parsed. */
+const handles = new WeakMap<WrappedKey, string>()
 
 function namesOf(object: ManagedObject): string[] {
   return object.isDestroyed ? [] : object.attributes.all('Name').map(({ value }) => `${value.type} ${value.value}`)

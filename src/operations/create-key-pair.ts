@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto'
+import { type AttributeName, type AttributeRule, attributes as rules } from '../../spec/attributes.ts'
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { AttributeInstance, RequestPayload, ResponsePayload } from '../../spec/values.ts'
+import { type AlgorithmName, type CurveName, checkGiven, type KeyType } from '../objects/index.ts'
+import { defaultFormat } from '../objects/key-formats/index.ts'
+import type { Context } from './context.ts'
+import { maskOf, valueOf, withDefaults } from './given-attributes.ts'
+import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
+
+/**
+ * Create Key Pair (KMIP 2.1 §6.1.9): an RSA, elliptic-curve, Ed25519 or Ed448 pair, generated in the tenant's partition; each key links to
+ * the other.
+ * @throws KmipError InvalidField, UnsupportedCryptographicParameters for what the partition cannot make.
+ */
+export async function createKeyPair(context: Context, request: RequestPayload<'CreateKeyPair'>): Promise<ResponsePayload<'CreateKeyPair'>> {
+  const common = request.commonAttributes ?? []
+  const privateGiven = merged(common, request.privateKeyAttributes ?? [])
+  const publicGiven = merged(common, request.publicKeyAttributes ?? [])
+  const type = pairType(privateGiven, publicGiven)
+  const privateAttributes = completed(privateGiven, type, ['Sign'])
+  const publicAttributes = completed(publicGiven, type, ['Verify'])
+  checkGiven(privateAttributes, 'PrivateKey')
+  checkGiven(publicAttributes, 'PublicKey')
+  const policy = requestedPolicy(context, privateGiven)
+  const pair = await context.partition.generateKeyPair(type, policy)
+  const privateKeyUniqueIdentifier = randomUUID()
+  const publicKeyUniqueIdentifier = randomUUID()
+  await addManagedObject(context, {
+    uniqueIdentifier: publicKeyUniqueIdentifier,
+    objectType: 'PublicKey',
+    given: [...publicAttributes, link('PrivateKeyLink', privateKeyUniqueIdentifier)],
+    form: { keyFormatType: defaultFormat('PublicKey', type.algorithm) },
+    key: pair.publicKey,
+    policy: pair.publicKey.policy,
+    generated: true,
+    permitted: request.publicProtectionStorageMasks ?? request.commonProtectionStorageMasks,
+  })
+  await addManagedObject(context, {
+    uniqueIdentifier: privateKeyUniqueIdentifier,
+    objectType: 'PrivateKey',
+    given: [...privateAttributes, link('PublicKeyLink', publicKeyUniqueIdentifier)],
+    form: { keyFormatType: defaultFormat('PrivateKey', type.algorithm) },
+    key: pair.privateKey,
+    policy,
+    generated: true,
+    permitted: request.privateProtectionStorageMasks ?? request.commonProtectionStorageMasks,
+  })
+  return { privateKeyUniqueIdentifier, publicKeyUniqueIdentifier }
+}
+
+/** The curve that a length alone means, for the algorithms that need one. */
+const curveOfLength: Readonly<Record<number, CurveName>> = { 192: 'P_192', 224: 'P_224', 256: 'P_256', 384: 'P_384', 521: 'P_521' }
+
+/** The bits of the curves that are not named for them. */
+const curveBits: Partial<Record<CurveName, number>> = { CURVE25519: 256, CURVE448: 456 }
+
+const defaultRsaLength = 2048
+const defaultCurveLength = 256
+
+function pairType(privateGiven: readonly AttributeInstance[], publicGiven: readonly AttributeInstance[]): KeyType {
+  const algorithm = agreed('CryptographicAlgorithm', privateGiven, publicGiven) ?? 'RSA'
+  const length = agreed('CryptographicLength', privateGiven, publicGiven)
+  if (algorithm === 'Ed25519') return { algorithm, length: 256, curve: 'CURVE25519' }
+  if (algorithm === 'Ed448') return { algorithm, length: 456, curve: 'CURVE448' }
+  if (!isCurveAlgorithm(algorithm)) return { algorithm, length: length ?? defaultRsaLength }
+  const curve =
+    agreed('CryptographicDomainParameters', privateGiven, publicGiven)?.recommendedCurve ?? curveOfLength[length ?? defaultCurveLength]
+  if (curve === undefined)
+    throw new KmipError(
+      'InvalidField',
+      `No curve is known by ${length} bits alone: give Cryptographic Domain Parameters with a Recommended Curve.`,
+    )
+  const bits = bitsOf(curve) ?? length
+  if (bits === undefined) throw new KmipError('InvalidField', `The size of ${curve} is not known: give a Cryptographic Length.`)
+  if (length !== undefined && length !== bits)
+    throw new KmipError('InvalidField', `${curve} has ${bits} bits, the request says Cryptographic Length ${length}.`)
+  return { algorithm, length: bits, curve }
+}
+
+function isCurveAlgorithm(algorithm: AlgorithmName): boolean {
+  return algorithm === 'EC' || algorithm === 'ECDSA' || algorithm === 'ECDH' || algorithm === 'ECMQV'
+}
+
+/** Curves carry their size in their names: `P_256`, `SECP256K1`, `BRAINPOOLP320R1`. */
+function bitsOf(curve: CurveName): number | undefined {
+  const digits = /(?:^[PKB]_|^SECP|^SECT|^BRAINPOOLP)(\d{3})/.exec(curve)?.[1]
+  return curveBits[curve] ?? (digits === undefined ? undefined : Number(digits))
+}
+
+/** Both keys have one algorithm, length and domain (KMIP 2.1 §6.1.9). */
+function agreed<N extends 'CryptographicAlgorithm' | 'CryptographicLength' | 'CryptographicDomainParameters'>(
+  name: N,
+  privateGiven: readonly AttributeInstance[],
+  publicGiven: readonly AttributeInstance[],
+) {
+  const one = valueOf(privateGiven, name)
+  const other = valueOf(publicGiven, name)
+  if (one !== undefined && other !== undefined && JSON.stringify(one) !== JSON.stringify(other))
+    throw new KmipError('InvalidAttributeValue', `The private and the public key must have the same ${name}.`)
+  return one ?? other
+}
+
+function completed(given: readonly AttributeInstance[], type: KeyType, uses: Parameters<typeof maskOf>[0]): readonly AttributeInstance[] {
+  const defaults: AttributeInstance[] = [
+    { name: 'CryptographicAlgorithm', value: type.algorithm },
+    { name: 'CryptographicLength', value: type.length },
+    { name: 'CryptographicUsageMask', value: maskOf(uses) },
+  ]
+  if (type.curve !== undefined) defaults.push({ name: 'CryptographicDomainParameters', value: { recommendedCurve: type.curve } })
+  return withDefaults(given, defaults)
+}
+
+/** A key's own attributes win over the common ones; of an attribute with several instances all are taken (KMIP 2.1 §6.1.9). */
+function merged(common: readonly AttributeInstance[], own: readonly AttributeInstance[]): readonly AttributeInstance[] {
+  const isOverruled = (name: AttributeName) => (rules[name] as AttributeRule).instances === 'one' && own.some((each) => each.name === name)
+  return [...common.filter(({ name }) => !isOverruled(name)), ...own]
+}
+
+function link(linkType: 'PrivateKeyLink' | 'PublicKeyLink', linkedObjectIdentifier: string): AttributeInstance {
+  return { name: 'Link', value: { linkType, linkedObjectIdentifier } }
+}

@@ -1,0 +1,23 @@
+import { type MaskBit, masks } from '../../spec/enumerations.ts'
+import type { AttributeInstance, AttributeValue } from '../../spec/values.ts'
+
+/** A Cryptographic Usage Mask of these uses. */
+export function maskOf(bits: readonly MaskBit<'CryptographicUsageMask'>[]): number {
+  return bits.reduce((mask, bit) => mask | masks.CryptographicUsageMask[bit].value, 0)
+}
+
+/** The value of the first instance that a request gives. */
+export function valueOf<N extends AttributeInstance['name']>(
+  attributes: readonly AttributeInstance[],
+  name: N,
+): AttributeValue<N> | undefined {
+  return attributes.find((each) => each.name === name)?.value as AttributeValue<N> | undefined
+}
+
+/** The attributes, and the defaults for those that are not among them. */
+export function withDefaults(
+  attributes: readonly AttributeInstance[],
+  defaults: readonly AttributeInstance[],
+): readonly AttributeInstance[] {
+  return [...attributes, ...defaults.filter(({ name }) => !attributes.some((each) => each.name === name))]
+}

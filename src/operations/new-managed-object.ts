@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto'
+import { type MaskBit, masks } from '../../spec/enumerations.ts'
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { AttributeInstance, StructureValue } from '../../spec/values.ts'
+import { type KeyPolicy, type ManagedObject, type NewObject, newObject, type WrappedKey } from '../objects/index.ts'
+import type { PartitionDescription } from '../partitions/partition.ts'
+import type { Context } from './context.ts'
+import { keyHandle } from './object-store.ts'
+
+type Facts = Pick<NewObject, 'objectType' | 'given' | 'form' | 'key' | 'found' | 'policy'> & {
+  /** True when the server made the value: it then has an Original Creation Date and a generator. */
+  readonly generated: boolean
+  /** For a value that has no key here, or whose digest its partition cannot make. */
+  readonly digests?: readonly StructureValue<'Digest'>[] | undefined
+  /** The Protection Storage Masks that the request permits; any when empty or absent. */
+  readonly permitted?: StructureValue<'ProtectionStorageMasks'> | undefined
+  /** Given when other objects link to this one before it is made. */
+  readonly uniqueIdentifier?: string
+}
+
+/**
+ * Makes a Managed Object of a wrapped value and stages it: identifier, server-set attributes, digest, names. For every operation that
+ * brings objects into being.
+ * @throws KmipError for attributes that may not be given, NonUniqueNameAttribute, ProtectionStorageUnavailable.
+ */
+export async function addManagedObject(context: Context, facts: Facts): Promise<ManagedObject> {
+  const uniqueIdentifier = facts.uniqueIdentifier ?? randomUUID()
+  const partition = await context.partition.describe()
+  const object = newObject({
+    uniqueIdentifier,
+    objectType: facts.objectType,
+    now: context.now,
+    given: facts.given,
+    form: facts.form,
+    key: facts.key,
+    digests: facts.digests ?? (await digestsOf(context, uniqueIdentifier, facts.key)),
+    ...(facts.found === undefined ? {} : { found: facts.found }),
+    generatedBy: facts.generated ? rngParameters(partition) : undefined,
+    protectionStorageMask: chooseStorage(partition, facts.permitted),
+    policy: facts.policy,
+  })
+  context.objects.create(object)
+  return object
+}
+
+/** The policy that a request's attributes ask for, the tenant's where they are silent. */
+export function requestedPolicy(context: Context, given: readonly AttributeInstance[]): KeyPolicy {
+  const find = (name: 'Sensitive' | 'Extractable') => given.find((each) => each.name === name)?.value as boolean | undefined
+  return { sensitive: find('Sensitive') ?? context.policy.sensitive, extractable: find('Extractable') ?? context.policy.extractable }
+}
+
+/** SHA-256 over the plain value, made inside the partition (KMIP 2.1 §4.21). It says over which format it was made. */
+export async function digestsOf(
+  context: Context,
+  uniqueIdentifier: string,
+  key: WrappedKey | undefined,
+): Promise<readonly StructureValue<'Digest'>[]> {
+  if (key === undefined) return []
+  const reference = { handle: keyHandle(uniqueIdentifier, key), key }
+  const digestValue = await context.partition.digest(reference, 'SHA_256')
+  if (digestValue === undefined) return []
+  return [{ hashingAlgorithm: 'SHA_256', digestValue, keyFormatType: digestFormats[key.kind] }]
+}
+
+/** The formats of the plain forms that cross a partition. */
+const digestFormats = { secret: 'Raw', private: 'PKCS_8', public: 'X_509', data: 'Raw' } as const
+
+/** The generator of a partition's keys: the OpenSSL DRBG in software; what a device uses is not told through PKCS#11. */
+export function rngParameters(partition: PartitionDescription): StructureValue<'RNGParameters'> {
+  if (partition.kind === 'pkcs11') return { rngAlgorithm: 'Unspecified' }
+  return { rngAlgorithm: 'DRBG', cryptographicAlgorithm: 'AES', cryptographicLength: 256, drbgAlgorithm: 'CTR' }
+}
+
+/** Where a partition keeps values, as a Protection Storage Mask. */
+export function storageMask(partition: PartitionDescription): number {
+  const bits: Record<PartitionDescription['kind'], MaskBit<'ProtectionStorageMask'>[]> = {
+    software: ['Software', 'OnSystem'],
+    pkcs11: ['Hardware'],
+  }
+  return bits[partition.kind].reduce((mask, bit) => mask | masks.ProtectionStorageMask[bit].value, 0)
+}
+
+function chooseStorage(partition: PartitionDescription, permitted: StructureValue<'ProtectionStorageMasks'> | undefined): number {
+  const available = storageMask(partition)
+  const wanted = permitted?.masks ?? []
+  if (wanted.length > 0 && !wanted.some((mask) => (available & mask) === mask))
+    throw new KmipError(
+      'ProtectionStorageUnavailable',
+      `Partition ${partition.name} is none of the permitted Protection Storage Masks; Query tells what it is.`,
+    )
+  return available
+}

@@ -1,0 +1,108 @@
+import type { EnumerationValue } from '../../spec/enumerations.ts'
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { RequestPayload, ResponsePayload } from '../../spec/values.ts'
+import type { Context } from './context.ts'
+import { symmetricKeyDefaults } from './create.ts'
+import { maskOf } from './given-attributes.ts'
+import { rngParameters, storageMask } from './new-managed-object.ts'
+
+type Answer = ResponsePayload<'Query'>
+type QueryFunction = EnumerationValue<'QueryFunction'>
+
+/**
+ * Query (KMIP 2.1 §6.1.40): what this server is and does, no more and no less. The dialect leaves out what the client's version does not know.
+ * @throws KmipError InvalidField for a function that is not a question to this server.
+ */
+export async function query(context: Context, request: RequestPayload<'Query'>): Promise<Answer> {
+  let answer: Answer = nothing
+  for (const question of new Set(request.queryFunctions)) {
+    const ask = answers[question]
+    if (ask === undefined) throw new KmipError('InvalidField', `Query has no answer to ${question}.`)
+    answer = { ...answer, ...(await ask(context)) }
+  }
+  return answer
+}
+
+const nothing: Answer = {
+  operations: [],
+  objectTypes: [],
+  applicationNamespaces: [],
+  extensionInformation: [],
+  attestationTypes: [],
+  rngParameters: [],
+  profileInformation: [],
+  validationInformation: [],
+  capabilityInformation: [],
+  clientRegistrationMethods: [],
+}
+
+/** The Object Types that Register takes, and Create and Create Key Pair make. Template is one until 1.4. */
+export const objectTypes = [
+  'Certificate',
+  'SymmetricKey',
+  'PublicKey',
+  'PrivateKey',
+  'SplitKey',
+  'Template',
+  'SecretData',
+  'OpaqueObject',
+  'PGPKey',
+  'CertificateRequest',
+] as const satisfies readonly EnumerationValue<'ObjectType'>[]
+
+const answers: { readonly [F in QueryFunction]?: (context: Context) => Promise<Partial<Answer>> | Partial<Answer> } = {
+  QueryOperations: ({ server }) => ({ operations: server.operations }),
+  QueryObjects: () => ({ objectTypes }),
+  QueryServerInformation: ({ server }) => ({
+    vendorIdentification: server.vendorIdentification,
+    serverInformation: {
+      serverName: server.serverName,
+      serverSerialNumber: server.serverSerialNumber,
+      serverVersion: server.serverVersion,
+      alternateFailoverEndpoints: [],
+    },
+  }),
+  // None: no values are made up for a namespace, there are no extensions, no attestation, no validation, no registration of clients.
+  QueryApplicationNamespaces: () => ({}),
+  QueryExtensionList: () => ({}),
+  QueryExtensionMap: () => ({}),
+  QueryAttestationTypes: () => ({}),
+  QueryValidations: () => ({}),
+  QueryClientRegistrationMethods: () => ({}),
+  QueryRNGs: async ({ partition }) => ({ rngParameters: [rngParameters(await partition.describe())] }),
+  QueryProfiles: ({ server }) => ({ profileInformation: server.profiles.map((profileName) => ({ profileName })) }),
+  QueryCapabilities: () => ({
+    capabilityInformation: [
+      {
+        streamingCapability: false,
+        asynchronousCapability: false,
+        attestationCapability: false,
+        batchUndoCapability: true,
+        batchContinueCapability: true,
+        unwrapMode: 'Unspecified',
+        // The wrapped key goes from the record at once; what is left of old copies goes with the epoch's KEK.
+        destroyAction: 'KeyMaterialDeleted',
+        shreddingAlgorithm: 'Unspecified',
+        rngMode: 'SharedInstantiation',
+        quantumSafeCapability: false,
+      },
+    ],
+  }),
+  QueryDefaultsInformation: () => ({
+    defaultsInformation: {
+      objectDefaults: [
+        {
+          objectType: 'SymmetricKey',
+          attributes: [
+            { name: 'CryptographicAlgorithm', value: symmetricKeyDefaults.algorithm },
+            { name: 'CryptographicLength', value: symmetricKeyDefaults.length },
+            { name: 'CryptographicUsageMask', value: maskOf(['Encrypt', 'Decrypt']) },
+          ],
+        },
+        { objectType: 'PrivateKey', attributes: [{ name: 'CryptographicUsageMask', value: maskOf(['Sign']) }] },
+        { objectType: 'PublicKey', attributes: [{ name: 'CryptographicUsageMask', value: maskOf(['Verify']) }] },
+      ],
+    },
+  }),
+  QueryStorageProtectionMasks: async ({ partition }) => ({ protectionStorageMasks: { masks: [storageMask(await partition.describe())] } }),
+}
