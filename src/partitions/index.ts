@@ -1,3 +1,5 @@
+export { connectHsm, type HsmConnection } from './hsm/connect.ts'
+export { type HsmServer, serveHsm } from './hsm/serve.ts'
 export { createKeyFile, readKeyFile, readPrivateFile } from './key-file.ts'
 export type { CacheLimits } from './lru.ts'
 export type * from './partition.ts'

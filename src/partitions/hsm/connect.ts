@@ -1,0 +1,102 @@
+import { createConnection, type Socket } from 'node:net'
+import { KmipError } from '../../../spec/kmip-error.ts'
+import type { Partition } from '../partition.ts'
+import { type Answer, type Call, FrameStream, pack, type RemoteMethod, remoteMethods, unpack } from './frames.ts'
+
+export interface HsmConnection {
+  /** A partition that the hsm process serves; the process says so when it has none of this name. */
+  partition(name: string): Partition
+  close(): Promise<void>
+}
+
+interface Pending {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: KmipError) => void
+}
+
+interface Live {
+  readonly socket: Socket
+  readonly stream: FrameStream<Call, Answer>
+  readonly pending: Map<number, Pending>
+}
+
+/**
+ * The partitions of the node's hsm process, for a worker. It connects at the first call and again at the first call
+ * after the connection broke; calls under way then fail with General Failure: whether they were done is not known.
+ */
+export function connectHsm(socketPath: string): HsmConnection {
+  const connection = new Connection(socketPath)
+  return {
+    partition: (name) => remotePartition(connection, name),
+    close: async () => connection.close(),
+  }
+}
+
+class Connection {
+  readonly #path: string
+  #live: Live | undefined
+  #closed = false
+  #nextId = 0
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  call(partition: string, method: RemoteMethod, values: readonly unknown[]): Promise<unknown> {
+    if (this.#closed) return Promise.reject(new KmipError('GeneralFailure', 'The connection to the hsm process is closed.'))
+    const live = this.#live ?? this.#connect()
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      live.pending.set(id, { resolve, reject })
+      live.stream.send({ id, partition, method, arguments: values.map(pack) })
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#live?.socket.destroy()
+  }
+
+  #connect(): Live {
+    const socket = createConnection(this.#path)
+    const pending = new Map<number, Pending>()
+    const stream = new FrameStream<Call, Answer>(socket, (answer) => {
+      const call = pending.get(answer.id)
+      pending.delete(answer.id)
+      if ('reason' in answer) call?.reject(new KmipError(answer.reason, answer.message))
+      else call?.resolve(unpack(answer.result))
+    })
+    let cause: Error | undefined
+    socket.on('error', (error) => {
+      cause = error
+    })
+    socket.on('close', () => {
+      this.#live = undefined
+      const why = cause === undefined ? 'it closed the connection' : cause.message
+      for (const { reject } of pending.values()) {
+        reject(
+          new KmipError(
+            'GeneralFailure',
+            `The hsm process at ${this.#path} is not answering: ${why}. Try again; if it goes on, see the node's log.`,
+            { cause },
+          ),
+        )
+      }
+      pending.clear()
+    })
+    this.#live = { socket, stream, pending }
+    return this.#live
+  }
+}
+
+function remotePartition(connection: Connection, name: string): Partition {
+  const methods = remoteMethods.map((method) => [method, (...values: unknown[]) => connection.call(name, method, values)])
+  return {
+    ...Object.fromEntries(methods),
+    forget: (handle: string) => {
+      // Nobody waits for it, and a process that is gone holds nothing.
+      connection.call(name, 'forget', [handle]).catch(() => {})
+    },
+    close: async () => {},
+  } as Partition
+}

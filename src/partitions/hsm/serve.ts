@@ -1,0 +1,64 @@
+import { chmodSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { KmipError } from '../../../spec/kmip-error.ts'
+import type { Partition } from '../partition.ts'
+import { type Answer, type Call, FrameStream, pack, remoteMethods, unpack } from './frames.ts'
+
+export interface HsmServer {
+  /** Closes the socket and every connection; the partitions stay open, they are the caller's. */
+  close(): Promise<void>
+}
+
+/**
+ * Serves partitions on a Unix socket to the workers of this node: the one process that holds PINs and loads modules.
+ * The socket is for its owner alone (mode 0600): who may connect may use every key of these partitions.
+ */
+export async function serveHsm(socketPath: string, partitions: ReadonlyMap<string, Partition>): Promise<HsmServer> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    // A worker that goes away needs no answer.
+    socket.on('error', () => {})
+    const stream: FrameStream<Answer, Call> = new FrameStream(socket, (call) => {
+      void answer(partitions, call).then((message) => stream.send(message))
+    })
+  })
+  // A socket file that a killed process left would be in the way.
+  rmSync(socketPath, { force: true })
+  const mask = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(socketPath, resolve)
+    })
+  } finally {
+    process.umask(mask)
+  }
+  chmodSync(socketPath, 0o600)
+  return {
+    close() {
+      for (const socket of sockets) socket.destroy()
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+async function answer(partitions: ReadonlyMap<string, Partition>, call: Call): Promise<Answer> {
+  const { id } = call
+  try {
+    const partition = partitions.get(call.partition)
+    if (partition === undefined)
+      throw new KmipError('GeneralFailure', `The hsm process has no partition ${call.partition}. Restart the node after adding one.`)
+    if (!remoteMethods.includes(call.method)) throw new KmipError('GeneralFailure', `The hsm process has no call ${call.method}.`)
+    const method = partition[call.method] as (...values: unknown[]) => unknown
+    return { id, result: pack(await method.apply(partition, call.arguments.map(unpack))) }
+  } catch (error) {
+    if (error instanceof KmipError) return { id, reason: error.reason, message: error.message }
+    return {
+      id,
+      reason: 'GeneralFailure',
+      message: `Partition ${call.partition} failed at ${call.method}: ${error instanceof Error ? error.message : String(error)}`,
+    }
+  }
+}
