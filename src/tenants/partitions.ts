@@ -1,0 +1,69 @@
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { Partition } from '../partitions/partition.ts'
+import type { Guard, Space } from '../store/ledger.ts'
+import { type Identity, livingTenant } from './identity.ts'
+import type { TenantId } from './names.ts'
+import type { PartitionDefinition, Settings, Tenant } from './settings.ts'
+
+/** Everything that a request of one tenant may reach. Code that holds it has no way to another tenant's space or partition. */
+export interface TenantContext {
+  readonly tenant: Tenant
+  readonly space: Space
+  /** Goes with every commit that makes an object: the tenant was not removed meanwhile. */
+  readonly guard: Guard
+  /** Opened at first use; not before, so that a request which needs no key does not wait for a device. */
+  partition(): Promise<Partition>
+}
+
+/** Opens a partition from its definition; the composition root knows the kinds. */
+export type PartitionOpener = (definition: PartitionDefinition) => Promise<Partition>
+
+/** The partitions that this process has open: each once, shared by the tenants and requests that use it. */
+export class OpenPartitions {
+  readonly #settings: Settings
+  readonly #open: PartitionOpener
+  readonly #spaceOf: (tenant: TenantId) => Space
+  readonly #held = new Map<string, { readonly revision: number; readonly partition: Promise<Partition> }>()
+
+  constructor(settings: Settings, open: PartitionOpener, spaceOf: (tenant: TenantId) => Space) {
+    this.#settings = settings
+    this.#open = open
+    this.#spaceOf = spaceOf
+  }
+
+  /** What an identity's requests may reach. @throws KmipError when its tenant was removed. */
+  contextOf(identity: Identity): TenantContext {
+    const view = this.#settings.view()
+    const tenant = livingTenant(view, identity.tenant)
+    if (tenant === undefined) throw new KmipError('AuthenticationNotSuccessful', `Tenant ${identity.tenant} does not exist any more.`)
+    const guard = this.#settings.guard('tenant', tenant.id, view.tenants.get(tenant.id)!.revision)
+    return { tenant, guard, space: this.#spaceOf(tenant.id), partition: () => this.open(tenant.partition) }
+  }
+
+  /** Opens a partition, or waits for the opening that runs. One that failed is tried again by the next request. */
+  async open(name: string): Promise<Partition> {
+    const defined = this.#settings.view().partitions.get(name)
+    if (defined === undefined) throw new KmipError('GeneralFailure', `Partition ${name} is not defined; run: tresor partition list`)
+    const held = this.#held.get(name)
+    if (held !== undefined && held.revision === defined.revision) return await held.partition
+    const partition = this.#replace(defined.value, held?.partition)
+    this.#held.set(name, { revision: defined.revision, partition })
+    partition.catch(() => {
+      if (this.#held.get(name)?.partition === partition) this.#held.delete(name)
+    })
+    return await partition
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#held.values()]
+    this.#held.clear()
+    await Promise.all(all.map(async ({ partition }) => (await partition.catch(() => undefined))?.close()))
+  }
+
+  /** The new one is opened before the old one is closed: requests that hold the old one are served by it to their end, or fail and run again. */
+  async #replace(definition: PartitionDefinition, old: Promise<Partition> | undefined): Promise<Partition> {
+    const partition = await this.#open(definition)
+    if (old !== undefined) await (await old.catch(() => undefined))?.close()
+    return partition
+  }
+}
