@@ -15,6 +15,7 @@ import { KmipError } from '../../../spec/kmip-error.ts'
 import { hashes } from '../hashes.ts'
 import { lacks, signName } from '../mechanisms.ts'
 import type { SignMechanism } from '../partition.ts'
+import { signDigest, verifyDigest } from './digested-ecdsa.ts'
 import { asymmetricKeyOf, attempt, type HeldKey, modulusBits } from './held-key.ts'
 import { addPss, checkPss } from './rsa-padding.ts'
 
@@ -39,7 +40,7 @@ export async function sign(partition: string, held: HeldKey, mechanism: SignMech
   }
   if (mechanism.scheme === 'RSA-PSS' && (mechanism.digested || mechanism.maskHash !== mechanism.hash))
     return signPss(key, mechanism, data, node)
-  if (mechanism.scheme === 'ECDSA' && mechanism.digested) throw digestedEcdsa(partition, mechanism)
+  if (mechanism.scheme === 'ECDSA' && mechanism.digested) return signDigest(key, data) ?? digestedEcdsa(partition, mechanism)
   const input = withPadding(key, mechanism)
   return mechanism.scheme === 'ECDSA' ? tooShort(() => cryptoSign(node, data, input)) : signInThreadpool(node, data, input)
 }
@@ -57,7 +58,7 @@ export function verify(partition: string, held: HeldKey, mechanism: SignMechanis
   if (mechanism.scheme === 'RSA-PSS' && (mechanism.digested || mechanism.maskHash !== mechanism.hash)) {
     return verifyPss(key, mechanism, data, signature, node)
   }
-  if (mechanism.scheme === 'ECDSA' && mechanism.digested) throw digestedEcdsa(partition, mechanism)
+  if (mechanism.scheme === 'ECDSA' && mechanism.digested) return verifyDigest(key, data, signature) ?? digestedEcdsa(partition, mechanism)
   return falseWhenBroken(() => cryptoVerify(node, data, withPadding(key, mechanism), signature))
 }
 
@@ -102,12 +103,8 @@ function verifyPss(key: KeyObject, mechanism: Pss, data: Uint8Array, signature: 
   })
 }
 
-function digestedEcdsa(partition: string, mechanism: SignMechanism): KmipError {
-  return lacks(
-    partition,
-    `${signName(mechanism)} over Digested Data`,
-    'node:crypto signs data, not digests, with ECDSA; send the data itself',
-  )
+function digestedEcdsa(partition: string, mechanism: SignMechanism): never {
+  throw lacks(partition, `${signName(mechanism)} over Digested Data`, 'only with P-256, P-384, P-521 and secp256k1; send the data itself')
 }
 
 function tooShort<T>(action: () => T): T {
