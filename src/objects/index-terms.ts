@@ -87,7 +87,7 @@ export function termRange(wanted: AttributeInstance): TermRange | undefined {
   if (wanted.name === 'State') return exactly('State', partBytes(wanted.value))
   const parts = partsOf(wanted)
   if (parts === undefined || parts[0] === undefined) return undefined
-  const given = parts.findIndex((part) => part === undefined)
+  const given = parts.indexOf(undefined)
   const from = joined(given < 0 ? parts : parts.slice(0, given))
   return { attribute: wanted.name, from, to: given < 0 ? from : Buffer.concat([from, afterAnyPart]) }
 }

@@ -5,7 +5,7 @@ import type { AttributeInstance, RequestPayload, ResponsePayload } from '../../s
 import { type AlgorithmName, type CurveName, checkGiven, type KeyType } from '../objects/index.ts'
 import { defaultFormat } from '../objects/key-formats/index.ts'
 import type { Context } from './context.ts'
-import { maskOf, valueOf, withDefaults } from './given-attributes.ts'
+import { givenValue, maskOf, withDefaults } from './given-attributes.ts'
 import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
 
 /**
@@ -94,8 +94,8 @@ function agreed<N extends 'CryptographicAlgorithm' | 'CryptographicLength' | 'Cr
   privateGiven: readonly AttributeInstance[],
   publicGiven: readonly AttributeInstance[],
 ) {
-  const one = valueOf(privateGiven, name)
-  const other = valueOf(publicGiven, name)
+  const one = givenValue(privateGiven, name)
+  const other = givenValue(publicGiven, name)
   if (one !== undefined && other !== undefined && JSON.stringify(one) !== JSON.stringify(other))
     throw new KmipError('InvalidAttributeValue', `The private and the public key must have the same ${name}.`)
   return one ?? other

@@ -2,7 +2,7 @@ import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import { type AlgorithmName, checkGiven, type KeyType, type ObjectForm } from '../objects/index.ts'
 import type { Context } from './context.ts'
-import { maskOf, valueOf, withDefaults } from './given-attributes.ts'
+import { givenValue, maskOf, withDefaults } from './given-attributes.ts'
 import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
 
 /**
@@ -59,9 +59,9 @@ interface Wanted {
 }
 
 function symmetricKey(attributes: readonly AttributeInstance[]): Wanted {
-  const algorithm = valueOf(attributes, 'CryptographicAlgorithm') ?? symmetricKeyDefaults.algorithm
-  const length = valueOf(attributes, 'CryptographicLength') ?? defaultLengths[algorithm] ?? symmetricKeyDefaults.length
-  const format = valueOf(attributes, 'KeyFormatType') ?? 'Raw'
+  const algorithm = givenValue(attributes, 'CryptographicAlgorithm') ?? symmetricKeyDefaults.algorithm
+  const length = givenValue(attributes, 'CryptographicLength') ?? defaultLengths[algorithm] ?? symmetricKeyDefaults.length
+  const format = givenValue(attributes, 'KeyFormatType') ?? 'Raw'
   if (format !== 'Raw' && format !== 'TransparentSymmetricKey')
     throw new KmipError('KeyFormatTypeNotSupported', `A Symmetric Key is Raw or a Transparent Symmetric Key, not ${format}.`)
   const given = withDefaults(attributes, [
@@ -77,13 +77,13 @@ function symmetricKey(attributes: readonly AttributeInstance[]): Wanted {
 
 /** Its bytes are those of an HMAC key, so that they too are made inside the partition. */
 function secretData(attributes: readonly AttributeInstance[]): Wanted {
-  const length = valueOf(attributes, 'CryptographicLength') ?? defaultSecretLength
+  const length = givenValue(attributes, 'CryptographicLength') ?? defaultSecretLength
   const given = withDefaults(attributes, [{ name: 'CryptographicLength', value: length }])
   return { given, type: { algorithm: 'HMAC_SHA256', length }, form: { keyFormatType: 'Raw', secretDataType: 'Password' } }
 }
 
 /** Quantum Safe is a promise (KMIP 2.1 §4.45): a symmetric key keeps it from 256 bits on. */
 function checkQuantumSafe(given: readonly AttributeInstance[], type: KeyType): void {
-  if (valueOf(given, 'QuantumSafe') === true && type.length < 256)
+  if (givenValue(given, 'QuantumSafe') === true && type.length < 256)
     throw new KmipError('GeneralFailure', `${type.algorithm} with ${type.length} bits is not quantum safe; ask for 256 bits.`)
 }

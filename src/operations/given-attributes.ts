@@ -7,7 +7,7 @@ export function maskOf(bits: readonly MaskBit<'CryptographicUsageMask'>[]): numb
 }
 
 /** The value of the first instance that a request gives. */
-export function valueOf<N extends AttributeInstance['name']>(
+export function givenValue<N extends AttributeInstance['name']>(
   attributes: readonly AttributeInstance[],
   name: N,
 ): AttributeValue<N> | undefined {
