@@ -154,7 +154,7 @@ export const tags = {
   PublicKeyUniqueIdentifier: { tag: 0x42006f, name: 'Public Key Unique Identifier', type: 'TextString', since: '1.0' },
   PutFunction: { tag: 0x420070, name: 'Put Function', type: 'Enumeration', since: '1.0' },
   Q: { tag: 0x420071, name: 'Q', type: 'BigInteger', since: '1.0' },
-  QString: { tag: 0x420072, name: 'Q String', type: 'BigInteger', since: '1.0' },
+  QString: { tag: 0x420072, name: 'Q String', type: 'ByteString', since: '1.0' },
   Qlength: { tag: 0x420073, name: 'Qlength', type: 'Integer', since: '1.0' },
   QueryFunction: { tag: 0x420074, name: 'Query Function', type: 'Enumeration', since: '1.0' },
   RecommendedCurve: { tag: 0x420075, name: 'Recommended Curve', type: 'Enumeration', since: '1.0' },
