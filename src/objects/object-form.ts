@@ -9,8 +9,12 @@ export interface ObjectForm {
   /** The Key Format Type that Get answers in when the request names none; undefined for objects without a Key Block. */
   readonly keyFormatType?: EnumerationValue<'KeyFormatType'> | undefined
   readonly keyCompressionType?: EnumerationValue<'KeyCompressionType'> | undefined
-  /** Set when the value came wrapped and is kept so: the value lies under a key that this server may not have. */
+  /** Set when the value came wrapped; see {@link registeredKeyValue} for whether it still is. */
   readonly keyWrappingData?: StructureValue<'KeyWrappingData'> | undefined
+  /** The wrapped bytes as they came, where the partition took the value out of them. Without these a value that came wrapped is kept so. */
+  readonly registeredKeyValue?: Uint8Array | undefined
+  /** The wrapped bytes came as Key Material inside a Key Value, as clients have it with No Encoding, and not as the Key Value itself. */
+  readonly wrappedInStructure?: boolean | undefined
   readonly certificateType?: EnumerationValue<'CertificateType'> | undefined
   readonly certificateRequestType?: EnumerationValue<'CertificateRequestType'> | undefined
   readonly secretDataType?: EnumerationValue<'SecretDataType'> | undefined
