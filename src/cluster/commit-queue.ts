@@ -35,6 +35,7 @@ export class CommitQueue {
   #settling = false
   /** An answer was lost and the fence not raised since: sending more would only make more of it. */
   #unfenced = true
+  #raisePatience = raiseMilliseconds
   #replaced: string | undefined
   #closed = false
 
@@ -170,11 +171,12 @@ export class CommitQueue {
   async #settleOnce(): Promise<void> {
     const { feed, timing, log } = this.#options
     try {
-      if (this.#unfenced && !(await this.#fence.raise(timing.attempt))) {
+      if (this.#unfenced && !(await this.#fence.raise(Math.min(this.#raisePatience, timing.attempt)))) {
         this.#giveWay()
         return
       }
       this.#unfenced = false
+      this.#raisePatience = raiseMilliseconds
       const fence = this.#fence.position!.revision
       const settled = [...this.#doubtful].filter((proposal) => proposal.sentUnder! < fence)
       if (settled.length === 0) return
@@ -189,6 +191,7 @@ export class CommitQueue {
       this.#sendAgain(clear)
     } catch (error) {
       log('warn', `the cluster does not take writes: ${(error as Error).message}`)
+      this.#raisePatience = Math.min(this.#raisePatience * 2, timing.attempt)
       await sleep(retryMilliseconds)
     }
   }
@@ -223,6 +226,8 @@ export class CommitQueue {
 /** More would let small transactions go ahead of a batch that could carry them. */
 const transactionsUnderWay = 4
 const retryMilliseconds = 50
+/** Raising the fence may be repeated freely: so it asks soon again, since what is sent during an election may be lost; longer if that is not enough. */
+const raiseMilliseconds = 300
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [yes: T[], no: T[]] {
   const yes: T[] = []

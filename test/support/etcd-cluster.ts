@@ -108,7 +108,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
-async function makePeerTls(folder: string): Promise<TlsFiles> {
+export async function makePeerTls(folder: string): Promise<TlsFiles> {
   const authority: Authority = await createAuthority({ name: 'test cluster' })
   const issued = await issuePeer(authority, { name: 'member', hosts: ['localhost', '127.0.0.1'] })
   await writeBundle(folder, issued, { withoutPkcs12: true })
