@@ -6,7 +6,7 @@ import type { Identifier, RequestPayload, ResponsePayload } from '../../spec/val
 import type { FailedItem, RequestItem, RequestMessage, ResponseItem, ResponseMessage, UnreadableItem } from '../messages/index.ts'
 import type { Context, OperationEntry } from '../operations/index.ts'
 import type { ChangeSet, CommitOutcome } from '../store/index.ts'
-import type { Identity } from '../tenants/index.ts'
+import { demand, type Identity } from '../tenants/index.ts'
 import { BatchIdentifiers } from './batch-identifiers.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -22,19 +22,26 @@ export interface Attempt {
   changes(): Promise<ChangeSet | undefined>
 }
 
+/** Who sends requests on a connection. */
+export interface Caller {
+  readonly identity: Identity
+}
+
 /** What the dispatcher needs of the other rooms. */
-export interface DispatchDoors {
+export interface DispatchDoors<C extends Caller = Caller> {
   readonly log: Log
   readonly metrics: Metrics
   /** The row of an operation; every operation that the messages name has one. */
   readonly entry: <O extends OperationName>(operation: O) => OperationEntry<O> | undefined
   /** Batch Items of one request. */
   readonly batchItems: number
-  barrier(identity: Identity): Promise<void>
+  /** @throws KmipError GeneralFailure when it cannot be had. */
+  barrier(caller: C): Promise<void>
   commit(changes: ChangeSet): Promise<CommitOutcome>
-  begin(identity: Identity, message: RequestMessage, milliseconds: number): Attempt
+  /** @throws KmipError when the tenant's partition cannot be used. */
+  begin(identity: Identity, message: RequestMessage, milliseconds: number): Attempt | Promise<Attempt>
   /** Who the caller is as of the barrier just passed, narrowed by the request's credentials. @throws KmipError */
-  identify(message: RequestMessage): Identity | Promise<Identity>
+  identify(caller: C, message: RequestMessage): Identity | Promise<Identity>
   /** Bytes of an answer in its binary form. */
   size(response: ResponseMessage): number
   /** Milliseconds since 1970. */
@@ -50,13 +57,13 @@ const itemsPerTurn = 32
 /**
  * Answers one request: barrier, items in order, commit. Nothing that it throws or meets leaves it but as an answer.
  */
-export async function dispatch(message: RequestMessage, identity: Identity, doors: DispatchDoors): Promise<ResponseMessage> {
+export async function dispatch<C extends Caller>(message: RequestMessage, caller: C, doors: DispatchDoors<C>): Promise<ResponseMessage> {
   const milliseconds = doors.now()
   const refused = refusal(message, doors)
   if (refused !== undefined) return respond(message, milliseconds, refuseAll(message, refused))
   try {
     for (let attempt = 1; ; attempt++) {
-      const run = new Run(message, identity, milliseconds, doors)
+      const run = new Run(message, caller, milliseconds, doors)
       const answer = await run.answer()
       if (answer !== 'conflict') return answer
       doors.metrics.conflicts++
@@ -77,17 +84,19 @@ export async function dispatch(message: RequestMessage, identity: Identity, door
 }
 
 /** One run of a request against one state of the store. */
-class Run {
+class Run<C extends Caller> {
   readonly #message: RequestMessage
-  readonly #doors: DispatchDoors
+  readonly #caller: C
+  readonly #doors: DispatchDoors<C>
   readonly #milliseconds: number
   readonly #failures: Failures
   #identity: Identity
   #identifiers: BatchIdentifiers | undefined
 
-  constructor(message: RequestMessage, identity: Identity, milliseconds: number, doors: DispatchDoors) {
+  constructor(message: RequestMessage, caller: C, milliseconds: number, doors: DispatchDoors<C>) {
     this.#message = message
-    this.#identity = identity
+    this.#caller = caller
+    this.#identity = caller.identity
     this.#milliseconds = milliseconds
     this.#doors = doors
     this.#failures = new Failures(doors)
@@ -98,12 +107,13 @@ class Run {
     const doors = this.#doors
     if (needsBarrier(message, doors)) {
       const began = performance.now()
-      await doors.barrier(this.#identity)
+      await doors.barrier(this.#caller)
       doors.metrics.barrier.observe(performance.now() - began)
     }
-    const identified = doors.identify(message)
+    const identified = doors.identify(this.#caller, message)
     this.#identity = identified instanceof Promise ? await identified : identified
-    const attempt = doors.begin(this.#identity, message, this.#milliseconds)
+    const begun = doors.begin(this.#identity, message, this.#milliseconds)
+    const attempt = begun instanceof Promise ? await begun : begun
     const answers = await this.#items(attempt)
     if (answers === 'undone') return this.#respond(this.#undone)
     const changes = await attempt.changes()
@@ -175,13 +185,7 @@ class Run {
     const operation: O = item.operation
     const entry = this.#doors.entry(operation)
     if (entry === undefined) throw new KmipError('OperationNotSupported', `This server does not serve ${operation}.`)
-    if (entry.permission !== 'none' && !this.#identity.permissions.has(entry.permission)) {
-      const { user, tenant } = this.#identity
-      throw new KmipError(
-        'PermissionDenied',
-        `User ${user} of tenant ${tenant} has no permission "${entry.permission}", which ${operation} needs.`,
-      )
-    }
+    if (entry.permission !== 'none') demand(this.#identity, entry.permission)
     const payload = this.#resolved(operation, entry, item.payload as RequestPayload<O>)
     const response = await entry.handler(context, payload)
     this.#identifiers?.learn(operation, response, entry.placeholder?.(response, payload))
@@ -222,10 +226,10 @@ class Run {
 
 /** Turns what is thrown into what a client may see; all faults of one run share a Server Correlation Value. */
 class Failures {
-  readonly #doors: DispatchDoors
+  readonly #doors: Pick<DispatchDoors, 'log' | 'metrics'>
   header: { readonly serverCorrelationValue: string } | undefined
 
-  constructor(doors: DispatchDoors) {
+  constructor(doors: Pick<DispatchDoors, 'log' | 'metrics' | 'entry' | 'batchItems'>) {
     this.#doors = doors
   }
 
@@ -241,7 +245,10 @@ class Failures {
 }
 
 /** What keeps the whole request from being tried. */
-function refusal({ header, items }: RequestMessage, doors: DispatchDoors): KmipError | undefined {
+function refusal(
+  { header, items }: RequestMessage,
+  doors: Pick<DispatchDoors, 'log' | 'metrics' | 'entry' | 'batchItems'>,
+): KmipError | undefined {
   if (items.length > doors.batchItems) {
     return new KmipError(
       'InvalidMessage',
@@ -260,7 +267,7 @@ function refuseAll({ header, items }: RequestMessage, error: KmipError): readonl
   return answered.map((item) => failed(item, error))
 }
 
-function needsBarrier({ items }: RequestMessage, doors: DispatchDoors): boolean {
+function needsBarrier({ items }: RequestMessage, doors: Pick<DispatchDoors, 'log' | 'metrics' | 'entry' | 'batchItems'>): boolean {
   for (let index = 0; index < items.length; index++) {
     const item = items[index] as RequestItem | UnreadableItem
     if (!('error' in item) && doors.entry(item.operation)?.permission !== 'none') return true

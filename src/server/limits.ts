@@ -1,3 +1,5 @@
+import type { DecodeLimits } from '../ttlv/index.ts'
+
 /** What clients may cost this process. Each limit is checked before the thing it bounds is allocated or begun. */
 export interface ServerLimits {
   /** Connections of this process in all; handshakes in progress count. */
@@ -45,4 +47,9 @@ export const defaultServerLimits: ServerLimits = {
   batchItems: 1000,
   depth: 32,
   items: 100_000,
+}
+
+/** The limits of one message, as its decoders take them. */
+export function decodeLimits({ frameBytes, depth, items }: ServerLimits): DecodeLimits {
+  return { maxBytes: frameBytes, maxDepth: depth, maxItems: items }
 }

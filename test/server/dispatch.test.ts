@@ -122,7 +122,7 @@ function shown(response: ResponseMessage): string[] {
 }
 
 async function run(fake: Fake, message: RequestMessage): Promise<ResponseMessage> {
-  return dispatch(message, identity(), fake.doors())
+  return dispatch(message, { identity: identity() }, fake.doors())
 }
 
 const idPlaceholder = { uniqueIdentifier: { placeholder: 'IDPlaceholder' } }
@@ -290,8 +290,8 @@ for (const [name, doors, reason] of [
   test(`refuses the whole request: ${name}`, async (t) => {
     const fake = new Fake()
     const refused = { ...fake.doors(), ...doors }
-    t.deepEqual(shown(await dispatch(request([['Create'], ['Create']]), identity(), refused)), [`Create ${reason}`])
-    const all = await dispatch(request([['Create'], ['Create']], { batchErrorContinuation: 'Continue' }), identity(), refused)
+    t.deepEqual(shown(await dispatch(request([['Create'], ['Create']]), { identity: identity() }, refused)), [`Create ${reason}`])
+    const all = await dispatch(request([['Create'], ['Create']], { batchErrorContinuation: 'Continue' }), { identity: identity() }, refused)
     t.deepEqual(shown(all), [`Create ${reason}`, `Create ${reason}`])
     t.is(fake.stored.size, 0)
   })

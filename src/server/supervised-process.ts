@@ -1,0 +1,135 @@
+import type { ChildProcess } from 'node:child_process'
+import type { Log } from './log.ts'
+import type { MetricsSnapshot } from './metrics.ts'
+import type { FromChild, ToChild } from './process-messages.ts'
+
+export interface SupervisedOptions {
+  /** For the log: `worker-1`, `hsm`. */
+  readonly name: string
+  readonly log: Log
+  /** Starts the process; it has an IPC channel and answers as `serveAsChild` does. */
+  readonly spawn: () => ChildProcess
+  /** What it is told first, at each start anew. */
+  readonly setup: () => unknown
+}
+
+/** A child process that is started again when it dies, ever more slowly while it dies young. */
+export class SupervisedProcess {
+  readonly #options: SupervisedOptions
+  #child: ChildProcess | undefined
+  #ports: Readonly<Record<string, number>> | undefined
+  #failures = 0
+  #stopping = false
+  #restart: NodeJS.Timeout | undefined
+  #nextId = 0
+  readonly #asked = new Map<number, (snapshot: MetricsSnapshot | undefined) => void>()
+
+  constructor(options: SupervisedOptions) {
+    this.#options = options
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** The ports of the running process; undefined while it is down. */
+  get ports(): Readonly<Record<string, number>> | undefined {
+    return this.#ports
+  }
+
+  /** Starts it for the first time. @throws Error saying why it could not begin; it is not tried again then. */
+  async start(): Promise<void> {
+    const why = await this.#begin()
+    if (why !== undefined) {
+      this.#stopping = true
+      throw new Error(why)
+    }
+  }
+
+  send(message: ToChild): void {
+    if (this.#child?.connected) this.#child.send(message)
+  }
+
+  /** Its numbers, or undefined while it is down or does not answer. */
+  async metrics(): Promise<MetricsSnapshot | undefined> {
+    if (this.#ports === undefined) return undefined
+    const id = this.#nextId++
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#answer(id, undefined), metricsWait)
+      this.#asked.set(id, (snapshot) => {
+        clearTimeout(timer)
+        resolve(snapshot)
+      })
+      this.send({ type: 'metrics', id })
+    })
+  }
+
+  /** Asks it to finish, and ends it when it has not within the time. */
+  async stop(milliseconds: number): Promise<void> {
+    this.#stopping = true
+    clearTimeout(this.#restart)
+    const child = this.#child
+    if (child === undefined) return
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    this.send({ type: 'stop', milliseconds })
+    const timer = setTimeout(() => child.kill('SIGKILL'), milliseconds + killAfter)
+    await exited
+    clearTimeout(timer)
+  }
+
+  /** Resolves when it serves, or with why it does not. */
+  #begin(): Promise<string | undefined> {
+    const { name, log, spawn, setup } = this.#options
+    const child = spawn()
+    this.#child = child
+    const began = Date.now()
+    return new Promise((resolve) => {
+      let why: string | undefined
+      child.on('message', (message: FromChild) => {
+        if (message.type === 'failed') why = message.why
+        else if (message.type === 'metrics') this.#answer(message.id, message.snapshot)
+        else {
+          this.#ports = message.ports
+          log.verbose('process started', { process: name, pid: child.pid })
+          resolve(undefined)
+        }
+      })
+      child.on('error', (error) => {
+        why ??= error.message
+      })
+      child.once('exit', (code, signal) => {
+        const served = this.#ports !== undefined
+        this.#child = undefined
+        this.#ports = undefined
+        for (const id of [...this.#asked.keys()]) this.#answer(id, undefined)
+        resolve(why ?? `${name} ended (${signal ?? `exit code ${code}`}) before it could serve`)
+        if (this.#stopping) return
+        if (served && Date.now() - began > stableAfter) this.#failures = 0
+        // Before the first success nobody waits for a restart: `start` says why it failed.
+        if (served || this.#failures > 0) this.#again(why ?? signal ?? `exit code ${code}`)
+      })
+      if (child.connected) child.send({ type: 'start', setup: setup() } satisfies ToChild)
+    })
+  }
+
+  #again(why: string): void {
+    const delay = Math.min(firstDelay * 2 ** this.#failures++, longestDelay)
+    this.#options.log.error('process ended; it is started again', { process: this.#options.name, why, milliseconds: delay })
+    this.#restart = setTimeout(() => {
+      if (!this.#stopping) void this.#begin()
+    }, delay)
+  }
+
+  #answer(id: number, snapshot: MetricsSnapshot | undefined): void {
+    const resolve = this.#asked.get(id)
+    this.#asked.delete(id)
+    resolve?.(snapshot)
+  }
+}
+
+/** Milliseconds. */
+const firstDelay = 100
+const longestDelay = 10_000
+const stableAfter = 30_000
+const metricsWait = 2000
+const killAfter = 1000
