@@ -308,6 +308,29 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
     await t.throwsAsync(p.encrypt(await put('data', undefined, message), gcm(), message), { instanceOf: KmipError })
   })
 
+  for (const length of [24, 13]) {
+    contract(`data of ${length} bytes is wrapped under a managed key and comes back`, async (t, p) => {
+      const wrapping = refer(await p.generateKey(aes256, locked))
+      const value = randomBytes(length)
+      const target = await put('data', undefined, Buffer.from(value))
+      const wrapped = await p.wrapKey(target, wrapping, { wrap: 'AES-KEY-WRAP-PAD' })
+      const back = await p.unwrapKey(wrapped, wrapping, { wrap: 'AES-KEY-WRAP-PAD' }, 'data', undefined, open)
+      t.deepEqual(Buffer.from((await p.reveal(refer(back))).value.expose()), value)
+    })
+  }
+
+  contract('a value that arrives wrapped with padding keeps its length', async (t, p) => {
+    const wrapping = await put('secret', { algorithm: 'AES', length: 192 }, bytes('5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8'))
+    const wrapped = bytes('138bdeaa9b8fa7fc61f97742e72248ee5ae6ae5360d1ae6a5f54f373fa543b6a')
+    for (const [kind, type] of [
+      ['secret', { algorithm: 'HMAC_SHA1', length: 160 }],
+      ['data', undefined],
+    ] as const) {
+      const back = await p.unwrapKey(wrapped, wrapping, { wrap: 'AES-KEY-WRAP-PAD' }, kind, type, open)
+      t.is(hex((await p.reveal(refer(back))).value.expose()), 'c37b7e6492584340bed12207808941155068f738')
+    }
+  })
+
   contract('HMAC: by any secret key, checked in constant time', async (t, p) => {
     const value = randomBytes(32)
     for (const type of [hmac256, aes256]) {

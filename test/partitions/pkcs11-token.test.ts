@@ -126,6 +126,9 @@ test.serial('what is wrong at opening is named, with the cure, and the PIN is ne
   const wrong = join(hsm.folder, 'wrong.pin')
   writeFileSync(wrong, '99999999', { mode: 0o600 })
   t.regex(await open({ pinFile: wrong }), /does not take the PIN in .*wrong\.pin.*tried once/)
+  t.regex(await open({ pinFile: wrong }), /will not be tried again/)
+  // The right PIN still goes.
+  await (await openPkcs11Partition(options)).close()
   chmodSync(wrong, 0o644)
   t.regex(await open({ pinFile: wrong }), /readable by others \(mode 0644\); run: chmod 600/)
   hsm.token('blank')

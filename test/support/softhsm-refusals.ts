@@ -4,6 +4,7 @@ import type { ResultReason } from '../../spec/kmip-error.ts'
 export const softHsmRefusals: Readonly<Record<string, ResultReason>> = {
   'AES-ECB with PKCS5 padding': 'UnsupportedCryptographicParameters',
   'key wrap, RFC 5649 6, 20 bytes': 'UnsupportedCryptographicParameters',
+  'data of 13 bytes is wrapped under a managed key and comes back': 'UnsupportedCryptographicParameters',
   'HMAC-SHA-256, RFC 4231 4.2, 20 bytes': 'InvalidField',
   'HMAC-SHA-256, RFC 4231 4.7, 131 bytes': 'InvalidField',
   'hash SHA3_256': 'UnsupportedCryptographicParameters',

@@ -128,7 +128,9 @@ class Pkcs11Partition implements Partition {
     }
     const { name, mechanism: native, doing } = this.#cipher(key, mechanism, data)
     const input = tag === undefined ? data : Buffer.concat([data, tag])
-    return this.#use(key, 'decrypt', name, (object) => this.#token.decrypt(doing, object, native, input, room(input)))
+    return this.#use(key, 'decrypt', name, (object) =>
+      this.#token.decrypt(doing, object, native, input, room(input), mechanism.cipher.startsWith('RSA')),
+    )
   }
 
   async sign(key: KeyReference, mechanism: SignMechanism, data: Uint8Array): Promise<Uint8Array> {
@@ -182,11 +184,17 @@ class Pkcs11Partition implements Partition {
     const label = { kind, type, policy }
     checkAligned(type)
     const { name, mechanism: native } = this.#wrapMechanism(wrapping, mechanism)
-    const template = this.#keys.template(label, 'wrapped')
+    const isKey = kind === 'secret' || kind === 'private'
+    const template = this.#keys.template(label, isKey ? 'wrapped' : 'plain')
     const object = await this.#use(wrapping, 'decrypt', name, (wrappingObject) =>
       this.#token.unwrap(this.#doing(name), wrappingObject, native, wrapped, template),
     )
-    if (kind !== 'secret' && kind !== 'private') return this.#import(label, await this.#keys.takeOut(label, object))
+    if (!isKey) {
+      // Read as it is: a way through another wrapping would fill it up with zeros.
+      const value = await this.#token.attribute(object, 'VALUE')
+      this.#token.destroy(object)
+      return this.#import(label, value)
+    }
     if (kind === 'secret' && type?.algorithm !== 'DES3') {
       const length = await this.#token.attribute(object, 'VALUE_LEN').catch(() => undefined)
       // SoftHSM does not know the length of a key that came under RSA.
@@ -207,11 +215,10 @@ class Pkcs11Partition implements Partition {
   /** Secret keys by C_DigestKey, where the token does that; public keys and data by a hash of what is opened. Never private keys. */
   async digest(reference: KeyReference, hash: HashName): Promise<Uint8Array | undefined> {
     const { key } = reference
+    if (key.kind === 'private') return undefined
     const name = this.#offered(`HASH-${hash}`)
     const number = numbersOf(hash)!.digest
-    if (key.kind === 'private') return undefined
-    if (key.kind === 'secret')
-      return isAligned(key.type) ? this.#use(reference, 'hmac', name, (object) => this.#token.digestKey(number, object)) : undefined
+    if (key.kind === 'secret') return isAligned(key.type) ? this.#digestSecret(key, number) : undefined
     return this.#token.digest(this.#doing(name), number, await this.#keys.openData(key))
   }
 
@@ -241,6 +248,14 @@ class Pkcs11Partition implements Partition {
     return this.#keys.admit(label, await this.#keys.bringIn(label, value))
   }
 
+  /** Not held: a digest is asked for once, when the key is made. */
+  async #digestSecret(key: WrappedKey, number: number): Promise<Buffer | undefined> {
+    const object = await this.#keys.enter(key, 'stays')
+    const digest = await this.#token.digestKey(number, object)
+    this.#token.destroy(object)
+    return digest
+  }
+
   async #plain(key: WrappedKey): Promise<Buffer> {
     if (key.kind === 'data' || key.kind === 'public') return this.#keys.openData(key)
     return this.#keys.takeOut(key, await this.#keys.enter(key, 'wrapped'))
@@ -255,6 +270,8 @@ class Pkcs11Partition implements Partition {
       return this.#keys.enter(key, 'wrapped')
     }
     const value = await this.#keys.openData(key)
+    if (value.length % 8 !== 0)
+      throw lacks(this.#token.name, 'wrapping of data whose length is no multiple of 8 bytes', 'tokens fill it up with zeros')
     const template = attributes({
       CLASS: cko.SECRET_KEY,
       KEY_TYPE: ckk.GENERIC_SECRET,

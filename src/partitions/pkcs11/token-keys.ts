@@ -298,8 +298,7 @@ function templateOf(label: Labelled, leave: Leave, asMac: boolean) {
 
 /** SoftHSM fills up to a multiple of 8 before it wraps, so the zeros are part of what comes back. */
 function withoutPadding(label: Labelled, value: Buffer): Buffer {
-  const isDer = label.kind === 'private' || label.kind === 'public'
-  return value.subarray(0, isDer ? derLength(value) : plainLength(label.type, value.length))
+  return value.subarray(0, label.kind === 'private' ? derLength(value) : plainLength(label.type, value.length))
 }
 
 function plainLength(type: KeyType | undefined, padded: number): number {

@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { readPrivateFile } from '../key-file.ts'
 import type { MechanismName } from '../partition.ts'
@@ -23,9 +24,15 @@ export interface TokenOptions {
   readonly pinFile: string
   /** Operations at a time, each in a session of its own; 8 unless told. Half as many sessions more handle objects. */
   readonly sessions?: number
+  /** Whether short calls go through the thread pool (a box on a network) or are made on the spot (a library). Measured unless told. */
+  readonly calls?: 'pooled' | 'direct'
 }
 
-/** A device that answers faster than this is called on the spot; the way through the thread pool costs about 60 microseconds. */
+/** PINs that a token refused in this process, by token, as digests under a key of the process: they are not tried again. */
+const refusedPins = new Set<string>()
+const digestKey = randomBytes(32)
+
+/** In milliseconds. A device that answers faster is called on the spot; the way through the thread pool costs about 60 microseconds. */
 const directCallLimit = 0.25
 
 /** A token that is logged in: its sessions and its calls, each with the standard's errors. */
@@ -40,11 +47,14 @@ export class Token {
   readonly #sessions: SessionPool
   /** For encryption, signatures, MACs and hashes. */
   readonly #operations: SessionPool
+  readonly #calls: TokenOptions['calls']
   #direct = false
 
   private constructor(options: TokenOptions, library: Cryptoki) {
     this.name = options.name
     this.#module = options.module
+    this.#calls = options.calls
+    this.#direct = options.calls === 'direct'
     this.#library = library
     const token = findToken(options, library)
     this.#slot = token.slot
@@ -86,7 +96,7 @@ export class Token {
 
   /** Calls on the spot when an operation is this short, in milliseconds; through the thread pool when it is longer. */
   adaptTo(milliseconds: number): void {
-    this.#direct = milliseconds < directCallLimit
+    if (this.#calls === undefined) this.#direct = milliseconds < directCallLimit
   }
 
   encrypt(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, room: number): Promise<Buffer> {
@@ -100,12 +110,13 @@ export class Token {
     )
   }
 
-  decrypt(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, room: number): Promise<Buffer> {
+  /** `slow` for private keys, as in `sign`. */
+  decrypt(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, room: number, slow = false): Promise<Buffer> {
     return this.#operate(
       doing,
       (session) => this.#library.C_DecryptInit(session, mechanism, key),
       (session) =>
-        this.#direct
+        this.#direct && !slow
           ? this.#library.C_Decrypt(session, buffer(data), Buffer.allocUnsafe(room))
           : this.#library.C_DecryptAsync(session, buffer(data), Buffer.allocUnsafe(room)),
     )
@@ -196,7 +207,11 @@ export class Token {
   }
 
   attribute(object: Handle, name: AttributeName): Promise<Buffer> {
-    return this.#sessions.run((session) => this.#library.C_GetAttributeValue(session, object, [{ type: numberOf(name) }])[0]!.value)
+    return this.#manage(
+      { partition: this.name, mechanism: `reading ${name}` },
+      setupError,
+      (session) => this.#library.C_GetAttributeValue(session, object, [{ type: numberOf(name) }])[0]!.value,
+    )
   }
 
   /** Handles of the objects that match; few (the partition's own keys), so 64 are enough. */
@@ -212,7 +227,9 @@ export class Token {
   }
 
   random(length: number): Promise<Buffer> {
-    return this.#sessions.run((session) => this.#library.C_GenerateRandom(session, Buffer.alloc(length)))
+    return this.#manage({ partition: this.name, mechanism: 'random bytes' }, setupError, (session) =>
+      this.#library.C_GenerateRandom(session, Buffer.alloc(length)),
+    )
   }
 
   /** Never fails: an object that is gone is as good as destroyed. */
@@ -228,21 +245,27 @@ export class Token {
 
   async #logIn(pinFile: string): Promise<void> {
     const pin = readPrivateFile(pinFile)
+    const attempt = createHmac('sha256', digestKey).update(`${this.#module}|${this.details.serial}|`).update(pin.expose()).digest('hex')
     try {
+      if (refusedPins.has(attempt)) throw this.#wrongPin(pinFile, new Error('CKR_PIN_INCORRECT'))
       await this.#sessions.run((session) => this.#library.C_Login(session, cku.USER, Buffer.from(pin.expose()).toString('utf8').trim()))
     } catch (error) {
       // Another partition of this process on the same token has logged in.
       if (codeOf(error) === ckr.USER_ALREADY_LOGGED_IN) return
-      throw new KmipError(
-        'GeneralFailure',
-        `The token ${this.details.token} does not take the PIN in ${pinFile}: ${messageOf(error)}. It was tried once; correct the file and start again.`,
-        {
-          cause: error,
-        },
-      )
+      if (codeOf(error) !== undefined) refusedPins.add(attempt)
+      throw error instanceof KmipError ? error : this.#wrongPin(pinFile, error)
     } finally {
       pin.wipe()
     }
+  }
+
+  #wrongPin(pinFile: string, cause: unknown): KmipError {
+    const what = `The token ${this.details.token} does not take the PIN in ${pinFile}: ${messageOf(cause)}.`
+    return new KmipError(
+      'GeneralFailure',
+      `${what} It was tried once and will not be tried again, so as not to lock the token; correct the file.`,
+      { cause },
+    )
   }
 
   /** An operation that begins with an Init. */
