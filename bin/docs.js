@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+// Writes the pages of docs/ that are made from the code; run it after a build.
+import { writeFile } from 'node:fs/promises'
+import { describeConfig } from '../build/src/config-docs.js'
+
+await writeFile(new URL('../docs/configuration.md', import.meta.url), describeConfig())
