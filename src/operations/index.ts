@@ -4,15 +4,24 @@ import { addAttribute } from './add-attribute.ts'
 import type { OperationEntry } from './context.ts'
 import { create } from './create.ts'
 import { createKeyPair } from './create-key-pair.ts'
+import { decrypt } from './decrypt.ts'
 import { deleteAttribute } from './delete-attribute.ts'
 import { destroy } from './destroy.ts'
 import { discoverVersions } from './discover-versions.ts'
+import { encrypt } from './encrypt.ts'
+import { get } from './get.ts'
 import { getAttributeList } from './get-attribute-list.ts'
 import { getAttributes } from './get-attributes.ts'
+import { hash } from './hash.ts'
 import { locate, locatedPlaceholder } from './locate.ts'
+import { mac } from './mac.ts'
 import { modifyAttribute } from './modify-attribute.ts'
 import { query } from './query.ts'
+import { register } from './register.ts'
 import { revoke } from './revoke.ts'
+import { rngRetrieve } from './rng-retrieve.ts'
+import { sign } from './sign.ts'
+import { signatureVerify } from './signature-verify.ts'
 
 export type { Context, OperationEntry, Permission, ServerFacts } from './context.ts'
 
@@ -27,15 +36,29 @@ export const operationTable: { readonly [O in OperationName]: OperationEntry<O> 
     needsObject: false,
     placeholder: (response) => asText(response.privateKeyUniqueIdentifier),
   },
+  Decrypt: { handler: decrypt, permission: 'use', needsObject: true },
   DeleteAttribute: { handler: deleteAttribute, permission: 'attributes', needsObject: true },
   Destroy: { handler: destroy, permission: 'lifecycle', needsObject: true },
   DiscoverVersions: { handler: discoverVersions, permission: 'none', needsObject: false },
+  Encrypt: { handler: encrypt, permission: 'use', needsObject: true },
+  Get: { handler: get, permission: 'read', needsObject: true },
   GetAttributeList: { handler: getAttributeList, permission: 'attributes', needsObject: true },
   GetAttributes: { handler: getAttributes, permission: 'attributes', needsObject: true },
+  Hash: { handler: hash, permission: 'use', needsObject: false },
   Locate: { handler: locate, permission: 'locate', needsObject: false, placeholder: locatedPlaceholder },
+  MAC: { handler: mac, permission: 'use', needsObject: true },
   ModifyAttribute: { handler: modifyAttribute, permission: 'attributes', needsObject: true },
   Query: { handler: query, permission: 'none', needsObject: false },
+  Register: {
+    handler: register,
+    permission: 'create',
+    needsObject: false,
+    placeholder: (response) => asText(response.uniqueIdentifier),
+  },
   Revoke: { handler: revoke, permission: 'lifecycle', needsObject: true },
+  RNGRetrieve: { handler: rngRetrieve, permission: 'use', needsObject: false },
+  Sign: { handler: sign, permission: 'use', needsObject: true },
+  SignatureVerify: { handler: signatureVerify, permission: 'use', needsObject: true },
 }
 
 /** The identifiers of an answer are always text. */
