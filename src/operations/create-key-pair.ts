@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { type AttributeName, type AttributeRule, attributes as rules } from '../../spec/attributes.ts'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import { type AlgorithmName, type CurveName, checkGiven, type KeyType } from '../objects/index.ts'
 import { defaultFormat } from '../objects/key-formats/index.ts'
 import type { Context } from './context.ts'
-import { givenValue, maskOf, withDefaults } from './given-attributes.ts'
+import { givenValue, maskOf, merged, withDefaults } from './given-attributes.ts'
 import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
+import { withTemplates } from './templates.ts'
 
 /**
  * Create Key Pair (KMIP 2.1 §6.1.9): an RSA, elliptic-curve, Ed25519 or Ed448 pair, generated in the tenant's partition; each key links to
@@ -14,9 +14,9 @@ import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
  * @throws KmipError InvalidField, UnsupportedCryptographicParameters for what the partition cannot make.
  */
 export async function createKeyPair(context: Context, request: RequestPayload<'CreateKeyPair'>): Promise<ResponsePayload<'CreateKeyPair'>> {
-  const common = request.commonAttributes ?? []
-  const privateGiven = merged(common, request.privateKeyAttributes ?? [])
-  const publicGiven = merged(common, request.publicKeyAttributes ?? [])
+  const common = await withTemplates(context, request.commonTemplates, request.commonAttributes ?? [])
+  const privateGiven = merged(common, await withTemplates(context, request.privateKeyTemplates, request.privateKeyAttributes ?? []))
+  const publicGiven = merged(common, await withTemplates(context, request.publicKeyTemplates, request.publicKeyAttributes ?? []))
   const type = pairType(privateGiven, publicGiven)
   const privateAttributes = completed(privateGiven, type, ['Sign'])
   const publicAttributes = completed(publicGiven, type, ['Verify'])
@@ -109,12 +109,6 @@ function completed(given: readonly AttributeInstance[], type: KeyType, uses: Par
   ]
   if (type.curve !== undefined) defaults.push({ name: 'CryptographicDomainParameters', value: { recommendedCurve: type.curve } })
   return withDefaults(given, defaults)
-}
-
-/** A key's own attributes win over the common ones; of an attribute with several instances all are taken (KMIP 2.1 §6.1.9). */
-function merged(common: readonly AttributeInstance[], own: readonly AttributeInstance[]): readonly AttributeInstance[] {
-  const isOverruled = (name: AttributeName) => (rules[name] as AttributeRule).instances === 'one' && own.some((each) => each.name === name)
-  return [...common.filter(({ name }) => !isOverruled(name)), ...own]
 }
 
 function link(linkType: 'PrivateKeyLink' | 'PublicKeyLink', linkedObjectIdentifier: string): AttributeInstance {

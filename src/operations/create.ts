@@ -4,15 +4,17 @@ import { type AlgorithmName, checkGiven, type KeyType, type ObjectForm } from '.
 import type { Context } from './context.ts'
 import { givenValue, maskOf, withDefaults } from './given-attributes.ts'
 import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
+import { withTemplates } from './templates.ts'
 
 /**
  * Create (KMIP 2.1 §6.1.8): a symmetric key, or Secret Data of random bytes, generated in the tenant's partition.
  * @throws KmipError InvalidObjectType; InvalidField and UnsupportedCryptographicParameters for what the partition cannot make.
  */
 export async function create(context: Context, request: RequestPayload<'Create'>): Promise<ResponsePayload<'Create'>> {
-  const { objectType, attributes } = request
+  const { objectType } = request
   if (objectType !== 'SymmetricKey' && objectType !== 'SecretData')
     throw new KmipError('InvalidObjectType', `Create makes Symmetric Keys and Secret Data, not a ${objectType}.`)
+  const attributes = await withTemplates(context, request.templates, request.attributes)
   const { given, type, form } = objectType === 'SymmetricKey' ? symmetricKey(attributes) : secretData(attributes)
   checkGiven(given, objectType)
   checkQuantumSafe(given, type)

@@ -1,3 +1,4 @@
+import { type AttributeName, type AttributeRule, attributes as rules } from '../../spec/attributes.ts'
 import { type MaskBit, masks } from '../../spec/enumerations.ts'
 import type { AttributeInstance, AttributeValue } from '../../spec/values.ts'
 
@@ -20,4 +21,10 @@ export function withDefaults(
   defaults: readonly AttributeInstance[],
 ): readonly AttributeInstance[] {
   return [...attributes, ...defaults.filter(({ name }) => !attributes.some((each) => each.name === name))]
+}
+
+/** Two lists as one: of a single-instance attribute the `own` value wins, of the others all are taken (KMIP 2.1 §6.1.9, KMIP 1.4 §2.1.8). */
+export function merged(common: readonly AttributeInstance[], own: readonly AttributeInstance[]): readonly AttributeInstance[] {
+  const isOverruled = (name: AttributeName) => (rules[name] as AttributeRule).instances === 'one' && own.some((each) => each.name === name)
+  return [...common.filter(({ name }) => !isOverruled(name)), ...own]
 }
