@@ -99,7 +99,7 @@ export class CommitQueue {
     const { client, keys, feed, timing } = this.#options
     const fence = this.#fence.position!
     for (const proposal of batch) {
-      if (proposal.sentUnder === undefined) proposal.snapshotsBefore = feed.snapshots
+      proposal.snapshotsBefore = feed.snapshots
       proposal.sentUnder = fence.revision
       this.#sent.set(proposal.nonce, proposal)
     }
@@ -191,7 +191,7 @@ export class CommitQueue {
       this.#sendAgain(clear)
     } catch (error) {
       log('warn', `the cluster does not take writes: ${(error as Error).message}`)
-      this.#raisePatience = Math.min(this.#raisePatience * 2, timing.attempt)
+      this.#raisePatience = Math.min(this.#raisePatience * raiseGrowth, timing.attempt)
       await sleep(retryMilliseconds)
     }
   }
@@ -227,7 +227,8 @@ export class CommitQueue {
 const transactionsUnderWay = 4
 const retryMilliseconds = 50
 /** Raising the fence may be repeated freely: so it asks soon again, since what is sent during an election may be lost; longer if that is not enough. */
-const raiseMilliseconds = 300
+const raiseMilliseconds = 250
+const raiseGrowth = 1.3
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [yes: T[], no: T[]] {
   const yes: T[] = []

@@ -64,6 +64,7 @@ export class EtcdClient {
   readonly #files: readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer]
   #preferred = 0
   #home: NodeJS.Timeout | undefined
+  #closed = false
 
   constructor(options: EtcdClientOptions) {
     if (options.endpoints.length === 0) throw new Error('etcd needs at least one endpoint (https://HOST:PORT)')
@@ -98,17 +99,7 @@ export class EtcdClient {
   moveOn(from: number): void {
     if (this.#preferred !== from || this.#channels.length === 1) return
     this.#preferred = (from + 1) % this.#channels.length
-    clearTimeout(this.#home)
-    if (this.#preferred === 0) return
-    this.#home = setTimeout(() => {
-      this.status({ deadline: homeProbeMilliseconds, endpoint: 0 }).then(
-        (status) => {
-          if (status.leader !== '0' && !status.isLearner) this.#preferred = 0
-        },
-        () => this.moveOn(this.#preferred),
-      )
-    }, homeAfterMilliseconds)
-    this.#home.unref()
+    this.#comeHome()
   }
 
   range(request: RangeRequest, options: CallOptions): Promise<RangeResponse> {
@@ -168,8 +159,20 @@ export class EtcdClient {
   }
 
   close(): void {
+    this.#closed = true
     clearTimeout(this.#home)
     for (const channel of this.#channels) channel.close()
+  }
+
+  #comeHome(): void {
+    clearTimeout(this.#home)
+    if (this.#preferred === 0 || this.#closed) return
+    this.#home = setTimeout(async () => {
+      const status = await this.status({ deadline: homeProbeMilliseconds, endpoint: 0 }).catch(() => undefined)
+      if (status !== undefined && status.leader !== '0' && !status.isLearner) this.#preferred = 0
+      else this.#comeHome()
+    }, homeAfterMilliseconds)
+    this.#home.unref()
   }
 
   #call<Response>(definition: MethodDefinition<object, object>, request: object, options: CallOptions): Promise<Response> {

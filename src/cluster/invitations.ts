@@ -28,8 +28,10 @@ export async function invite(folder: string, options: InviteOptions): Promise<st
   const now = options.now ?? new Date()
   const secret = randomBytes(32)
   const expires = new Date(now.getTime() + (options.minutes ?? 60) * 60_000)
-  const living = (await readInvitations(path)).filter((other) => new Date(other.expires) > now)
-  await save(path, [...living, { secretHash: hash(secret), expires: expires.toISOString(), uses: options.uses ?? 1, usedBy: [] }])
+  await change(path, (invitations) => {
+    const living = invitations.filter((other) => new Date(other.expires) > now)
+    return [...living, { secretHash: hash(secret), expires: expires.toISOString(), uses: options.uses ?? 1, usedBy: [] }]
+  })
   const fingerprint = certificateFingerprint(await readFile(tls.ca, 'utf8'))
   return encodeJoinToken({ endpoint: options.endpoint, fingerprint, secret, expires })
 }
@@ -39,28 +41,39 @@ export async function invite(folder: string, options: InviteOptions): Promise<st
  * @returns why it is refused, undefined when it is taken.
  */
 export async function redeem(folder: string, secret: Uint8Array, who: string, now: Date): Promise<string | undefined> {
-  const { invitations: path } = clusterPaths(folder)
-  const invitations = await readInvitations(path)
   const secretHash = hash(secret)
-  const invitation = invitations.find((candidate) => candidate.secretHash === secretHash)
+  const user = hash(Buffer.from(who))
+  let refused: string | undefined
+  await change(clusterPaths(folder).invitations, (invitations) => {
+    const invitation = invitations.find((candidate) => candidate.secretHash === secretHash)
+    refused = whyNot(invitation, user, now)
+    if (refused !== undefined || invitation!.usedBy.includes(user)) return invitations
+    return invitations.map((other) => (other === invitation ? { ...other, usedBy: [...other.usedBy, user] } : other))
+  })
+  return refused
+}
+
+function whyNot(invitation: Invitation | undefined, user: string, now: Date): string | undefined {
   if (invitation === undefined) return 'this cluster node gave no such invitation'
   if (new Date(invitation.expires) <= now) return `the invitation expired at ${invitation.expires}`
-  const user = hash(Buffer.from(who))
-  if (invitation.usedBy.includes(user)) return undefined
-  if (invitation.usedBy.length >= invitation.uses) return 'the invitation was used up by another node'
-  await save(
-    path,
-    invitations.map((other) => (other === invitation ? { ...invitation, usedBy: [...invitation.usedBy, user] } : other)),
-  )
-  return undefined
+  const mayUse = invitation.usedBy.includes(user) || invitation.usedBy.length < invitation.uses
+  return mayUse ? undefined : 'the invitation was used up by another node'
 }
 
-async function readInvitations(path: string): Promise<readonly Invitation[]> {
-  return (await readJson<readonly Invitation[]>(path)) ?? []
-}
+/** Changes of the file by path: one begins when the last has ended, so that none is lost. */
+const underWay = new Map<string, Promise<void>>()
 
-async function save(path: string, invitations: readonly Invitation[]): Promise<void> {
-  await writeFileWhole(path, `${JSON.stringify(invitations, undefined, 2)}\n`, 0o600)
+async function change(path: string, to: (invitations: readonly Invitation[]) => readonly Invitation[]): Promise<void> {
+  const last = underWay.get(path) ?? Promise.resolve()
+  const next = last
+    .catch(() => {})
+    .then(async () => {
+      const before = (await readJson<readonly Invitation[]>(path)) ?? []
+      const after = to(before)
+      if (after !== before) await writeFileWhole(path, `${JSON.stringify(after, undefined, 2)}\n`, 0o600)
+    })
+  underWay.set(path, next)
+  await next
 }
 
 function hash(bytes: Uint8Array): string {

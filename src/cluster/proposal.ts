@@ -21,7 +21,7 @@ export class Proposal {
   readonly deadline: number
   /** The fence it was last sent under; undefined when it was never sent. */
   sentUnder: number | undefined
-  /** How many snapshots the feed had taken when it was first sent. */
+  /** How many snapshots the feed had taken when it was last sent. */
   snapshotsBefore = 0
 
   readonly outcome: Promise<CommitOutcome>
