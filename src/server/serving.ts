@@ -1,0 +1,202 @@
+import { type OperationName, operations } from '../../spec/operations.ts'
+import { isWithin, servedVersions, type Version, versions } from '../../spec/versions.ts'
+import { type Context, type ObjectStore, operationTable, type ServerFacts } from '../operations/index.ts'
+import type { Ledger, Replica, Space } from '../store/index.ts'
+import {
+  Identities,
+  type Identity,
+  OpenPartitions,
+  type PartitionOpener,
+  Passwords,
+  type Registry,
+  type Settings,
+  type TenantContext,
+  type TenantId,
+  type TrustFiles,
+} from '../tenants/index.ts'
+import type { Attempt } from './dispatch.ts'
+import { HttpProtocol } from './http-connection.ts'
+import type { ServerLimits } from './limits.ts'
+import { type Listener, listen } from './listener.ts'
+import type { Log, LogLevel } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import type { ChildService } from './process-messages.ts'
+import { KmipService, type Peer } from './service.ts'
+import type { TlsSettings } from './tls-settings.ts'
+
+interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** What lies in files and may change while the server runs. */
+export interface ServerFiles {
+  readonly tls: Omit<TlsSettings, 'authorities'>
+  readonly trust: TrustFiles
+}
+
+/** One request's staged changes, as the composition root joins objects, partition and store. */
+export type BeginUnit = (
+  tenant: TenantContext,
+  partition: Awaited<ReturnType<TenantContext['partition']>>,
+  milliseconds: number,
+) => Omit<Attempt, 'context'> & { readonly objects: ObjectStore }
+
+export interface ServingOptions {
+  readonly ledger: Ledger
+  readonly replica: Replica
+  readonly registry: Registry
+  readonly spaceOf: (tenant: TenantId) => Space
+  readonly openPartition: PartitionOpener
+  readonly beginUnit: BeginUnit
+  readonly kmip: readonly Address[]
+  readonly https: readonly Address[]
+  readonly loadFiles: () => Promise<ServerFiles>
+  readonly limits: ServerLimits
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly serverName: string
+  readonly serverVersion: string
+}
+
+/** What serves clients in one process, its listeners open. */
+export interface Serving extends ChildService {
+  readonly identities: Identities
+  readonly settings: Settings
+  /** Sentences about what keeps clients from being served. */
+  problems(): readonly string[]
+}
+
+/**
+ * Opens the listeners of this process and answers on them.
+ * @throws when a file cannot be read or an address cannot be had; then nothing stays open.
+ */
+export async function startServing(options: ServingOptions): Promise<Serving> {
+  const { ledger, replica, log, metrics, limits } = options
+  const now = Date.now
+  const { settings } = options.registry
+  const identities = new Identities(() => settings.view(), now)
+  const partitions = new OpenPartitions(settings, options.openPartition, options.spaceOf)
+  const facts = factsByVersion(options)
+  const begin = async (identity: Identity, { header }: { readonly header: { readonly version: Version } }, milliseconds: number) => {
+    const tenant = partitions.contextOf(identity)
+    const partition = await tenant.partition()
+    const unit = options.beginUnit(tenant, partition, milliseconds)
+    const { defaultSensitive: sensitive, defaultExtractable: extractable } = tenant.tenant.policy
+    const context: Context = {
+      now: Math.floor(milliseconds / 1000),
+      nowMilliseconds: milliseconds,
+      objects: unit.objects,
+      partition,
+      server: facts[header.version],
+      policy: { sensitive, extractable },
+    }
+    return { context, savepoint: () => unit.savepoint(), rollback: (to: number) => unit.rollback(to), changes: () => unit.changes() }
+  }
+  const service = new KmipService({ ledger, settings, identities, passwords: new Passwords(), limits, log, metrics, begin, now })
+  await ledger.barrier().catch((error: unknown) => log.warn('the ledger does not answer yet', { error }))
+  const files = await options.loadFiles()
+  identities.trust(files.trust)
+  for (const problem of identities.problems()) log.warn(problem)
+
+  const listeners: Listener[] = []
+  const tlsOf = ({ tls }: ServerFiles): TlsSettings => ({ ...tls, authorities: identities.authorities() })
+  const common = { limits, log, service, tls: tlsOf(files) }
+  const ports: Record<string, number> = {}
+  try {
+    for (const [index, address] of options.kmip.entries()) {
+      const listener = await listen<Peer>({ ...common, ...address })
+      listeners.push(listener)
+      ports[index === 0 ? 'kmip' : `kmip${index + 1}`] = listener.port
+    }
+    for (const [index, address] of options.https.entries()) {
+      const listener = await listen<Peer>({ ...common, ...address, converse: new HttpProtocol<Peer>(service).converse })
+      listeners.push(listener)
+      ports[index === 0 ? 'https' : `https${index + 1}`] = listener.port
+    }
+  } catch (error) {
+    await Promise.all(listeners.map((listener) => listener.drain(0)))
+    throw error
+  }
+
+  let loaded = files
+  let generation = settings.view().generation
+  const refresh = () => {
+    generation = settings.view().generation
+    for (const listener of listeners) {
+      listener.reload(tlsOf(loaded))
+      listener.reconsider()
+    }
+  }
+  const watch = setInterval(() => {
+    void ledger
+      .barrier()
+      .then(() => settings.view().generation !== generation && refresh())
+      .catch(() => undefined)
+  }, settingsEvery)
+  watch.unref()
+  metrics.source(() => ({
+    counters: listenerCounters(listeners),
+    gauges: { connections: listeners.reduce((sum, one) => sum + one.connections(), 0), replica_revision: replica.revision() },
+  }))
+
+  return {
+    identities,
+    settings,
+    ports,
+    problems: () => {
+      const problem = ledger.problem()
+      return problem === undefined ? [] : [problem]
+    },
+    snapshot: () => metrics.snapshot(),
+    setTicketKeys: (keys) => {
+      for (const listener of listeners) listener.setTicketKeys(keys)
+    },
+    reload: async () => {
+      const next = await options.loadFiles()
+      identities.trust(next.trust)
+      loaded = next
+      refresh()
+      for (const problem of identities.problems()) log.warn(problem)
+      log.info('certificates, authorities and revocation lists were read again')
+    },
+    setLogLevel: (level: LogLevel) => log.setLevel(level),
+    stop: async (milliseconds) => {
+      clearInterval(watch)
+      await Promise.all(listeners.map((listener) => listener.drain(milliseconds)))
+      await partitions.close()
+    },
+  }
+}
+
+/** Milliseconds between two looks for changed tenants and rules; a request sees them at once by its barrier. */
+const settingsEvery = 1000
+
+/** What Query says, by the client's version. */
+function factsByVersion({ serverName, serverVersion }: ServingOptions): Readonly<Record<Version, ServerFacts>> {
+  const all = Object.keys(operations) as OperationName[]
+  const facts = (version: Version): ServerFacts => ({
+    versions: servedVersions,
+    operations: all.filter((name) => {
+      const row: { readonly since: Version; readonly until?: Version } = operations[name]
+      return operationTable[name] !== undefined && isWithin(version, row.since, row.until)
+    }),
+    vendorIdentification: `Tresor ${serverVersion}`,
+    serverName,
+    serverVersion,
+    serverSerialNumber: '',
+    profiles: [],
+  })
+  return Object.fromEntries(versions.map((version) => [version, facts(version)])) as Record<Version, ServerFacts>
+}
+
+function listenerCounters(listeners: readonly Listener[]): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const { counters } of listeners) {
+    for (const [name, value] of Object.entries(counters)) {
+      const series = `connections_${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`
+      sums[series] = (sums[series] ?? 0) + value
+    }
+  }
+  return sums
+}
