@@ -1,4 +1,5 @@
-import type { Revision, Write } from '../store/ledger.ts'
+import type { Place, Revision, Write } from '../store/ledger.ts'
+import { systemSpace } from '../store/spaces.ts'
 import { describeFailure, type EtcdClient } from './etcd-client.ts'
 import { revisionOf, type WatchEvent, type WatchResponse } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
@@ -11,6 +12,7 @@ import { type Log, sleep } from './timing.ts'
 export interface ReplicaTarget {
   /** The revision it has stored, 0 when empty. */
   revision(): Revision
+  read(place: Place): { readonly revision: Revision } | undefined
   /** Stores the writes and the reached revision in one transaction; called in the order of revisions, resolved when readers can see it. */
   apply(revision: Revision, writes: readonly Write[]): Promise<void>
   /** Empties it, its revision included. */
@@ -42,7 +44,7 @@ export class WatchFeed {
   constructor(options: WatchFeedOptions) {
     this.#options = options
     this.#reached = options.replica.revision()
-    this.#needsSnapshot = this.#reached === 0
+    this.#needsSnapshot = this.#reached === 0 || options.replica.read(copying) !== undefined
   }
 
   /** The replica shows every change up to this revision. */
@@ -131,6 +133,7 @@ export class WatchFeed {
     this.#problem = 'the replica is being copied from the cluster'
     this.#reached = 0
     await replica.clear()
+    await replica.apply(1, [{ place: copying, value: Buffer.of(1) }])
     let count = 0
     let revision = 0
     for await (const page of readSnapshot(client, keys, { deadline: pageMilliseconds, endpoint })) {
@@ -139,7 +142,7 @@ export class WatchFeed {
       for (const { nonce, changedAt } of page.entries) onNonce(nonceText(nonce), changedAt)
       for (const [changedAt, writes] of byRevision(page.entries)) await replica.apply(changedAt, writes)
     }
-    await replica.apply(revision, [])
+    await replica.apply(revision, [{ place: copying, value: undefined }])
     this.#snapshots++
     this.#needsSnapshot = false
     this.#advance(revision)
@@ -241,6 +244,9 @@ export class WatchFeed {
     for (const waiter of ready) waiter.wake(true)
   }
 }
+
+/** Stands in the replica while a snapshot is being copied into it: after a crash in between, it is copied anew. */
+const copying: Place = { space: systemSpace, kind: 'setting', id: 'replica-is-being-copied' }
 
 const retryMilliseconds = 100
 const callMilliseconds = 1000

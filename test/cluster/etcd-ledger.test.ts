@@ -191,3 +191,27 @@ async function untilServing(ledger: EtcdLedger): Promise<void> {
     }
   }
 }
+
+test.serial('a replica whose copying was interrupted is copied anew', async (t) => {
+  const writer = open()
+  t.is((await writer.ledger.commit(objectChange('whole-1', 'v', 0))).outcome, 'committed')
+  const replica = memoryReplica()
+  let applied = 0
+  const dying: MemoryReplica = {
+    ...replica,
+    async apply(revision, writes) {
+      if (++applied > 2) throw new Error('the disk is gone')
+      await replica.apply(revision, writes)
+    },
+  }
+  const broken = open({ replica: dying })
+  while (applied <= 2) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.regex(broken.ledger.problem() ?? '', /being copied|not met/)
+  await broken.ledger.close()
+  t.true(replica.revision() > 0)
+  t.is(replica.read(objectPlace('whole-1')), undefined)
+  const again = open({ replica })
+  await untilServing(again.ledger)
+  t.truthy(replica.read(objectPlace('whole-1')))
+  t.is(replica.size, writer.replica.size)
+})
