@@ -6,7 +6,7 @@ import type { KeyKind } from '../partitions/partition.ts'
 import type { Context } from './context.ts'
 import { encodeKeyValue } from './key-value-encoding.ts'
 import { checkLeaves } from './leaving.ts'
-import { keyReference } from './object-store.ts'
+import { keyHandle, keyReference } from './object-store.ts'
 import { type WrappingKey, wrappingKey } from './wrapping-key.ts'
 
 type Request = RequestPayload<'Get'>
@@ -140,7 +140,7 @@ async function wrapOutside(
   const value = new Secret(bytes)
   const key = await context.partition.importKey({ kind: 'data', type: undefined, value }, { sensitive: false, extractable: true })
   value.wipe()
-  const passing = { handle: `passing/${Buffer.from(key.bytes).toString('base64url')}`, key }
+  const passing = { handle: keyHandle('passing', key), key }
   try {
     return await context.partition.wrapKey(passing, reference, mechanism)
   } finally {

@@ -6,6 +6,7 @@ import type { KeyReference } from '../partitions/partition.ts'
 import type { Context } from './context.ts'
 import { givenValue } from './given-attributes.ts'
 import { decodeKeyValue, encodeKeyMaterial } from './key-value-encoding.ts'
+import { keyHandle } from './object-store.ts'
 import { unwrappingKey, type WrappingKey } from './wrapping-key.ts'
 
 /** A value that came in and lies wrapped under the partition's KEK now. */
@@ -149,7 +150,7 @@ async function digestInside(context: Context, key: WrappedKey, block: KeyBlock):
 
 /** A reference to a value that is not stored, or not yet. */
 function passing(key: WrappedKey): KeyReference {
-  return { handle: `passing/${Buffer.from(key.bytes).toString('base64url')}`, key }
+  return { handle: keyHandle('passing', key), key }
 }
 
 function wrappedBytes(block: KeyBlock): { readonly bytes: Uint8Array; readonly inStructure: boolean } {
