@@ -22,6 +22,8 @@ const stream = {
   finalIndicator: { tag: 'FinalIndicator', count: '?', since: '1.3' },
 } as const
 const streamed = { correlationValue: { tag: 'CorrelationValue', count: '?', since: '1.3' } } as const
+/** The names of Templates in a Template-Attribute (KMIP 1.4 §2.1.8): what they hold goes before the attributes given beside them. */
+const templatesOf = <B extends string>(beside: B) => ({ carrier: 'templates', tag: 'Name', beside, count: '?', until: '1.4' }) as const
 const objects = {
   certificate: { tag: 'Certificate', count: '?' },
   certificateRequest: { tag: 'CertificateRequest', count: '?', of: 'CertificateRequest', type: 'Structure', since: '2.0' },
@@ -49,6 +51,7 @@ export const operations = {
     clause: '6.1.8',
     request: {
       objectType: { tag: 'ObjectType', count: '1' },
+      templates: templatesOf('attributes'),
       attributes: { carrier: 'attributes', template: 'TemplateAttribute', tag: 'Attributes', count: '1' },
       protectionStorageMasks: { tag: 'ProtectionStorageMasks', count: '?', since: '2.0' },
     },
@@ -62,8 +65,11 @@ export const operations = {
     since: '1.0',
     clause: '6.1.9',
     request: {
+      commonTemplates: templatesOf('commonAttributes'),
       commonAttributes: { carrier: 'attributes', template: 'CommonTemplateAttribute', tag: 'CommonAttributes', count: '?' },
+      privateKeyTemplates: templatesOf('privateKeyAttributes'),
       privateKeyAttributes: { carrier: 'attributes', template: 'PrivateKeyTemplateAttribute', tag: 'PrivateKeyAttributes', count: '?' },
+      publicKeyTemplates: templatesOf('publicKeyAttributes'),
       publicKeyAttributes: { carrier: 'attributes', template: 'PublicKeyTemplateAttribute', tag: 'PublicKeyAttributes', count: '?' },
       commonProtectionStorageMasks: { tag: 'CommonProtectionStorageMasks', of: 'ProtectionStorageMasks', count: '?', since: '2.0' },
       privateProtectionStorageMasks: { tag: 'PrivateProtectionStorageMasks', of: 'ProtectionStorageMasks', count: '?', since: '2.0' },
@@ -212,6 +218,7 @@ export const operations = {
     clause: '6.1.47',
     request: {
       objectType: { tag: 'ObjectType', count: '1' },
+      templates: templatesOf('attributes'),
       attributes: { carrier: 'attributes', template: 'TemplateAttribute', tag: 'Attributes', count: '1' },
       ...objects,
       protectionStorageMasks: { tag: 'ProtectionStorageMasks', count: '?', since: '2.0' },

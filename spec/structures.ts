@@ -29,15 +29,28 @@ export interface ElementRow extends Since {
  * - `attributeList`: a run of Attribute in 1.x, an Attributes structure in 2.x
  * - `attribute`: one Attribute in 1.x, a structure that holds one attribute in 2.x
  * - `references`, `reference`: Attribute Name in 1.x, Attribute Reference in 2.x
+ * - `names`: Attribute Name in every version (Key Wrapping Specification, KMIP 2.1 §7.18)
+ * - `templates`: the names of Templates (KMIP 1.4 §2.1.8) at the head of the Template-Attribute that is also read as the field `beside`
  * - `identifier`: Text String in 1.x; Text String, Enumeration or Integer in 2.x (KMIP 2.1 §4.58)
  * - `keyBlock`: a Key Block, whose Key Material has the structure that its Key Format Type names
  */
 export interface CarrierRow extends Since {
-  readonly carrier: 'attributes' | 'attributeList' | 'attribute' | 'references' | 'reference' | 'identifier' | 'keyBlock'
+  readonly carrier:
+    | 'attributes'
+    | 'attributeList'
+    | 'attribute'
+    | 'references'
+    | 'reference'
+    | 'names'
+    | 'templates'
+    | 'identifier'
+    | 'keyBlock'
   /** The tag in 1.x (for `attributes`). */
   readonly template?: TagName
   /** The tag in 2.x, or in all versions. */
   readonly tag: TagName
+  /** The sibling field of the same structure that holds the attributes (for `templates`). */
+  readonly beside?: string
   readonly count: Count
 }
 
@@ -173,7 +186,7 @@ export const structures = {
     wrappingMethod: { tag: 'WrappingMethod', count: '1' },
     encryptionKeyInformation: { tag: 'EncryptionKeyInformation', count: '?' },
     macSignatureKeyInformation: { tag: 'MACSignatureKeyInformation', count: '?' },
-    attributeNames: { carrier: 'references', tag: 'AttributeReference', count: '*' },
+    attributeNames: { carrier: 'names', tag: 'AttributeName', count: '*' },
     encodingOption: { tag: 'EncodingOption', count: '?', since: '1.1' },
   },
 

@@ -82,9 +82,11 @@ type Counted<V, C extends Count> = C extends '*' | '+' ? readonly V[] : V
 type FieldValue<R extends FieldRow> = R extends CarrierRow
   ? R['carrier'] extends 'attributes' | 'attributeList'
     ? readonly AttributeInstance[]
-    : R['carrier'] extends 'references'
+    : R['carrier'] extends 'references' | 'names'
       ? readonly AttributeReference[]
-      : Counted<CarrierValue<R['carrier']>, R['count']>
+      : R['carrier'] extends 'templates'
+        ? readonly StructureValue<'Name'>[]
+        : Counted<CarrierValue<R['carrier']>, R['count']>
   : R extends ElementRow
     ? Counted<ElementValue<R>, R['count']>
     : never

@@ -1,0 +1,182 @@
+import type { ItemType } from '../../spec/item-types.ts'
+import { type CarrierRow, type ElementRow, type FieldRow, type StructureRow, structures } from '../../spec/structures.ts'
+import { type TagName, type TagRow, tags } from '../../spec/tags.ts'
+import { isWithin } from '../../spec/versions.ts'
+import type { Dialect } from './dialect.ts'
+import { type EnumerationTable, enumerationTable, isEnumerationName } from './enumeration-table.ts'
+
+/** How a field's value is read and written: the item types, and the forms that differ between versions. */
+export const form = {
+  integer: 0,
+  interval: 1,
+  longInteger: 2,
+  bigInteger: 3,
+  enumeration: 4,
+  enumerationNumber: 5,
+  boolean: 6,
+  textString: 7,
+  byteString: 8,
+  dateTime: 9,
+  dateTimeExtended: 10,
+  structure: 11,
+  /** A structure whose row an earlier field names. */
+  variant: 12,
+  /** Carried as it came. */
+  raw: 13,
+  identifier: 14,
+  keyBlock: 15,
+  /** 1.x: a Template-Attribute. */
+  template: 16,
+  /** 1.x: one Attribute, with name, index and value. */
+  namedAttribute: 17,
+  /** 1.x, and Key Wrapping Specification: an attribute by its name. */
+  attributeName: 18,
+  /** 2.x: a structure of attributes, each under its own tag. */
+  attributes: 19,
+  /** 2.x: a structure of one attribute. */
+  oneAttribute: 20,
+  /** 2.x: an attribute by its tag, or by vendor and name. */
+  attributeReference: 21,
+} as const
+
+export type Form = (typeof form)[keyof typeof form]
+
+/** One field of a structure in one version. All have one hidden class: reading and writing loop over them. */
+export class Field {
+  readonly name: string
+  readonly tag: number
+  readonly label: TagName
+  readonly isRequired: boolean
+  readonly isRepeated: boolean
+  readonly form: Form
+  readonly type: ItemType
+  readonly table: EnumerationTable | undefined
+  /** For `variant`: the field that names the row, and the rows. */
+  readonly by: string
+  readonly variants: Readonly<Record<string, string>> | undefined
+  /** For `template`: the field that holds the names of Templates. */
+  templates: string
+  readonly #dialect: Dialect
+  readonly #structure: string
+  #layout: Layout | undefined
+
+  constructor(dialect: Dialect, name: string, row: FieldRow) {
+    const carrier = 'carrier' in row ? row : undefined
+    this.name = name
+    this.label = carrier === undefined ? row.tag : carrierTag(dialect, carrier)
+    this.tag = tags[this.label].tag
+    this.#dialect = dialect
+    const element = carrier === undefined ? (row as ElementRow) : undefined
+    this.#structure = element?.of ?? this.label
+    this.type = element?.type ?? (tags[this.label].type as ItemType)
+    this.by = element?.by ?? ''
+    this.variants = element?.variants
+    this.table = element !== undefined && this.type === 'Enumeration' ? tableOf(dialect, this.label) : undefined
+    this.form = carrier === undefined ? this.#elementForm() : carrierForm(dialect, carrier)
+    const isRun = carrier?.carrier === 'attributeList' && dialect.hasIndexes
+    this.isRepeated = isRun || ((row.count === '*' || row.count === '+') && this.form !== form.attributes)
+    this.isRequired = !isRun && (row.count === '1' || row.count === '+')
+    this.templates = ''
+    this.#layout = undefined
+  }
+
+  /** For `structure`: the fields of the value. Made when first needed, since structures hold each other. */
+  get layout(): Layout {
+    this.#layout ??= this.#dialect.layout(this.#structure)
+    return this.#layout
+  }
+
+  #elementForm(): Form {
+    if (this.variants !== undefined) return form.variant
+    if (this.type === 'Structure') return this.#structure in structures ? form.structure : form.raw
+    if (this.label === 'AttributeValue') return form.raw
+    if (this.type === 'Enumeration') return this.table === undefined ? form.enumerationNumber : form.enumeration
+    return primitiveForms[this.type]
+  }
+}
+
+/** The fields of a structure that one version knows, in order. */
+export class Layout {
+  readonly name: string
+  readonly fields: readonly Field[]
+
+  constructor(dialect: Dialect, name: string, row: StructureRow) {
+    this.name = name
+    const fields: Field[] = []
+    for (const [fieldName, fieldRow] of Object.entries(row)) {
+      if ('carrier' in fieldRow && fieldRow.carrier === 'templates') continue
+      if (isKnown(dialect, fieldRow)) fields.push(new Field(dialect, fieldName, fieldRow))
+    }
+    for (const [fieldName, fieldRow] of Object.entries(row)) {
+      if (!('carrier' in fieldRow) || fieldRow.carrier !== 'templates') continue
+      const beside = fields.find((field) => field.name === fieldRow.beside && field.form === form.template)
+      if (beside !== undefined) beside.templates = fieldName
+    }
+    this.fields = fields
+  }
+}
+
+function isKnown(dialect: Dialect, row: FieldRow): boolean {
+  const version = dialect.version
+  if (version === undefined) return true
+  const tag: TagRow = tags['carrier' in row ? carrierTag(dialect, row) : row.tag]
+  return isWithin(version, row.since ?? '1.0', row.until) && isWithin(version, tag.since, tag.until)
+}
+
+function tableOf(dialect: Dialect, label: TagName): EnumerationTable | undefined {
+  const name = (tags[label] as TagRow).values ?? label
+  return isEnumerationName(name) ? enumerationTable(name, dialect.version) : undefined
+}
+
+function carrierTag(dialect: Dialect, row: CarrierRow): TagName {
+  if (!dialect.hasIndexes) return row.tag
+  switch (row.carrier) {
+    case 'attributes':
+      return row.template ?? 'TemplateAttribute'
+    case 'attributeList':
+    case 'attribute':
+      return 'Attribute'
+    case 'references':
+    case 'reference':
+      return 'AttributeName'
+    default:
+      return row.tag
+  }
+}
+
+function carrierForm(dialect: Dialect, row: CarrierRow): Form {
+  switch (row.carrier) {
+    case 'attributes':
+      return dialect.hasIndexes ? form.template : form.attributes
+    case 'attributeList':
+      return dialect.hasIndexes ? form.namedAttribute : form.attributes
+    case 'attribute':
+      return dialect.hasIndexes ? form.namedAttribute : form.oneAttribute
+    case 'references':
+    case 'reference':
+      return dialect.hasIndexes ? form.attributeName : form.attributeReference
+    case 'names':
+      return form.attributeName
+    case 'identifier':
+      return form.identifier
+    case 'keyBlock':
+      return form.keyBlock
+    case 'templates':
+      return form.raw
+  }
+}
+
+const primitiveForms: Readonly<Record<Exclude<ItemType, 'Structure' | 'Enumeration'>, Form>> = {
+  Integer: form.integer,
+  Interval: form.interval,
+  LongInteger: form.longInteger,
+  BigInteger: form.bigInteger,
+  Boolean: form.boolean,
+  TextString: form.textString,
+  ByteString: form.byteString,
+  DateTime: form.dateTime,
+  DateTimeExtended: form.dateTimeExtended,
+  Identifier: form.textString,
+  Reference: form.textString,
+  NameReference: form.textString,
+}

@@ -1,0 +1,14 @@
+/** KMIP messages in one internal form, whatever version and encoding they came in. */
+export type {
+  FailedItem,
+  RequestHeader,
+  RequestItem,
+  RequestMessage,
+  ResponseItem,
+  ResponseMessage,
+  UnreadableItem,
+} from './message.ts'
+export { defaultRequestLimits, encodeRequest, parseRequest, type RequestLimits, requestFromItem, requestToItem } from './request.ts'
+export { encodeResponse, parseResponse, responseFromItem, responseSize, responseToItem, tooLarge } from './response.ts'
+export { decodeAttributes, encodeAttributes } from './stored-attributes.ts'
+export { UnreadableRequest } from './unreadable-request.ts'

@@ -1,0 +1,191 @@
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { Identifier } from '../../spec/values.ts'
+import { type Item, tagLabel } from '../ttlv/index.ts'
+import * as attributesLegacy from './attributes-1x.ts'
+import * as attributesModern from './attributes-2x.ts'
+import type { Dialect } from './dialect.ts'
+import { enumerationTable } from './enumeration-table.ts'
+import { type Field, form, type Layout } from './field.ts'
+import { readKeyBlock } from './key-block-reader.ts'
+import { wrongType } from './wrong-type.ts'
+
+/** A structure's value under the names of its row. The rows' types in `spec/values.ts` say what stands in it. */
+export type Fields = Record<string, unknown>
+
+/**
+ * Reads the structures of one version (KMIP 2.1 §9.1, §11): every field at most as often as its row says, in the row's order, of the
+ * right type, with values that the version knows.
+ *
+ * @throws KmipError with what is wrong, where it stands and what would be right; never with a value.
+ */
+export class StructureReader {
+  readonly dialect: Dialect
+  /** Fields, attributes and values that this version does not know are passed over, not refused: the sender speaks another minor version. */
+  readonly isLenient: boolean
+
+  constructor(dialect: Dialect, isLenient: boolean) {
+    this.dialect = dialect
+    this.isLenient = isLenient
+  }
+
+  /** @param first where in `items` the structure's fields begin */
+  read(items: readonly Item[], layout: Layout, first = 0): Fields {
+    const fields = layout.fields
+    const result: Fields = {}
+    // The field that comes next, or the repeated field that is being filled.
+    let at = 0
+    let run: unknown[] | undefined
+    for (let position = first; position < items.length; position++) {
+      const item = items[position] as Item
+      let index = at
+      while (index < fields.length && (fields[index] as Field).tag !== item.tag) index++
+      if (index === fields.length) {
+        this.#refuseMisplaced(item, layout)
+        continue
+      }
+      for (; at < index; at++) {
+        if (run === undefined) this.#leaveOut(result, fields[at] as Field, layout)
+        else run = undefined
+      }
+      const field = fields[at] as Field
+      if (!field.isRepeated) {
+        const value = this.value(field, item, result)
+        if (value !== undefined || field.isRequired) result[field.name] = value
+        at++
+      } else {
+        if (run === undefined) {
+          run = []
+          result[field.name] = run
+        }
+        const value = this.value(field, item, result)
+        if (value !== undefined) run.push(value)
+      }
+    }
+    for (; at < fields.length; at++) {
+      if (run === undefined) this.#leaveOut(result, fields[at] as Field, layout)
+      else run = undefined
+    }
+    return result
+  }
+
+  /** The value of one item; undefined for what is passed over. `soFar` has the fields before it in its structure. */
+  value(field: Field, item: Item, soFar: Fields): unknown {
+    switch (field.form) {
+      case form.integer:
+        return item.type === 'Integer' ? item.value : wrongType(item, 'Integer')
+      case form.interval:
+        return item.type === 'Interval' ? item.value : wrongType(item, 'Interval')
+      case form.longInteger:
+        return item.type === 'LongInteger' ? item.value : wrongType(item, 'LongInteger')
+      case form.bigInteger:
+        return item.type === 'BigInteger' ? item.value : wrongType(item, 'BigInteger')
+      case form.enumeration: {
+        if (item.type !== 'Enumeration') return wrongType(item, 'Enumeration')
+        return field.table?.names.get(item.value) ?? this.#unknownValue(item, field)
+      }
+      case form.enumerationNumber:
+        return item.type === 'Enumeration' ? item.value : wrongType(item, 'Enumeration')
+      case form.boolean:
+        return item.type === 'Boolean' ? item.value : wrongType(item, 'Boolean')
+      case form.textString:
+        return item.type === 'TextString' ? item.value : wrongType(item, 'TextString')
+      case form.byteString:
+        return item.type === 'ByteString' ? item.value : wrongType(item, 'ByteString')
+      case form.dateTime:
+        return item.type === 'DateTime' ? seconds(item.tag, item.value) : wrongType(item, 'DateTime')
+      case form.dateTimeExtended:
+        return item.type === 'DateTimeExtended' ? item.value : wrongType(item, 'DateTimeExtended')
+      case form.structure:
+        return item.type === 'Structure' ? this.read(item.value, field.layout) : wrongType(item, 'Structure')
+      case form.variant: {
+        const name = field.variants?.[soFar[field.by] as string]
+        if (name === undefined)
+          throw new KmipError('UnknownEnumeration', `${tagLabel(item.tag)} is of a kind that this server does not know`)
+        return item.type === 'Structure' ? this.read(item.value, this.dialect.layout(name)) : wrongType(item, 'Structure')
+      }
+      case form.raw:
+        return item
+      case form.identifier:
+        return this.#identifier(item)
+      case form.keyBlock:
+        return item.type === 'Structure' ? readKeyBlock(this, item.value) : wrongType(item, 'Structure')
+      case form.template:
+        return attributesLegacy.readTemplate(this, field, item, soFar)
+      case form.namedAttribute:
+        return attributesLegacy.readAttribute(this, item)
+      case form.attributeName:
+        return attributesLegacy.readReference(this, item)
+      case form.attributes:
+        return attributesModern.readAttributes(this, item)
+      case form.oneAttribute:
+        return attributesModern.readOneAttribute(this, item)
+      case form.attributeReference:
+        return attributesModern.readReference(this, item)
+    }
+  }
+
+  /** KMIP 2.1 §4.58; in 1.x always text. */
+  #identifier(item: Item): Identifier {
+    if (item.type === 'TextString') return item.value
+    if (!this.dialect.hasIndexes) {
+      if (item.type === 'Integer') return { position: item.value }
+      if (item.type === 'Enumeration') {
+        const placeholder = enumerationTable('UniqueIdentifier', this.dialect.version).names.get(item.value)
+        if (placeholder === undefined) throw unknownValue(item)
+        return { placeholder } as Identifier
+      }
+    }
+    return wrongType(item, 'TextString')
+  }
+
+  #leaveOut(result: Fields, field: Field, layout: Layout): void {
+    if (field.isRequired) {
+      throw new KmipError(
+        'InvalidMessage',
+        `${field.label} is missing in ${layout.name}, or stands in the wrong place: fields have a fixed order`,
+      )
+    }
+    if (field.isRepeated) result[field.name] = []
+  }
+
+  #refuseMisplaced(item: Item, layout: Layout): void {
+    if (layout.fields.some((field) => field.tag === item.tag)) {
+      throw new KmipError(
+        'InvalidMessage',
+        `${tagLabel(item.tag)} stands twice in ${layout.name}, or in the wrong place: fields have a fixed order`,
+      )
+    }
+    if (this.isLenient) return
+    throw new KmipError('UnknownTag', `${tagLabel(item.tag)} is no field of ${layout.name} in KMIP ${this.dialect.version}`)
+  }
+
+  #unknownValue(item: Item, field: Field): undefined {
+    if (this.isLenient && !field.isRequired) return undefined
+    throw unknownValue(item)
+  }
+}
+
+/** The reader of a version, strict or lenient; made once. */
+export function readerOf(dialect: Dialect, isLenient: boolean): StructureReader {
+  const known = isLenient ? lenient : strict
+  let reader = known.get(dialect)
+  if (reader === undefined) {
+    reader = new StructureReader(dialect, isLenient)
+    known.set(dialect, reader)
+  }
+  return reader
+}
+
+const strict = new Map<Dialect, StructureReader>()
+const lenient = new Map<Dialect, StructureReader>()
+
+function unknownValue(item: Item): KmipError {
+  return new KmipError('UnknownEnumeration', `${tagLabel(item.tag)} has a value that this version does not know`)
+}
+
+/** Seconds as a number: exact within any date that means something. */
+function seconds(tag: number, value: bigint): number {
+  const number = Number(value)
+  if (!Number.isSafeInteger(number)) throw new KmipError('NumericRange', `${tagLabel(tag)} lies beyond any date`)
+  return number
+}
