@@ -1,0 +1,144 @@
+import type { IndexTerm, Place, Space } from './ledger.ts'
+
+/*
+ * The replica's keys: one ordered space of bytes. A first byte tells the kind; strings are ended by 00 and never hold one;
+ * term values are escaped so that their order is kept and none is the beginning of another.
+ */
+const family = { head: 1, value: 2, index: 3, counter: 4 } as const
+const placeKinds = { object: 1, unique: 2, setting: 3 } as const
+
+/** Bytes that a term's value may have: with escapes and an identifier it stays below the 1,978 bytes of an lmdb key. */
+export const longestTerm = 512
+/** Bytes that an identifier may have in the index. */
+export const longestId = 512
+
+/** The key under which the replica keeps the revision it has reached. */
+export const headKey: Uint8Array = Buffer.from([family.head])
+
+export function valueKey({ space, kind, id }: Place): Buffer {
+  const spaceLength = Buffer.byteLength(space)
+  const key = Buffer.allocUnsafe(spaceLength + 3 + Buffer.byteLength(id))
+  key[0] = family.value
+  key.write(space, 1)
+  key[spaceLength + 1] = 0
+  key[spaceLength + 2] = placeKinds[kind]
+  key.write(id, spaceLength + 3)
+  return key
+}
+
+/** The beginning of the keys of all places of a kind. */
+export function kindPrefix(space: Space, kind: Place['kind']): Buffer {
+  return valueKey({ space, kind, id: '' })
+}
+
+export function idOfValueKey(key: Uint8Array, prefixLength: number): string {
+  return text(key, prefixLength, key.length)
+}
+
+/** The beginning of the index entries of an attribute, and of its counters. */
+function attributePrefix(first: number, space: Space, attribute: string): Buffer {
+  const spaceLength = Buffer.byteLength(space)
+  const prefix = Buffer.allocUnsafe(spaceLength + Buffer.byteLength(attribute) + 3)
+  prefix[0] = first
+  prefix.write(space, 1)
+  prefix[spaceLength + 1] = 0
+  prefix.write(attribute, spaceLength + 2)
+  prefix[prefix.length - 1] = 0
+  return prefix
+}
+
+/** How many objects have the term. */
+export function counterKey(space: Space, term: IndexTerm): Buffer {
+  return Buffer.concat([attributePrefix(family.counter, space, term.attribute), escaped(term.value)])
+}
+
+/** The beginning of the index entries with exactly this term. */
+export function termPrefix(space: Space, attribute: string, value: Uint8Array): Buffer {
+  return Buffer.concat([attributePrefix(family.index, space, attribute), escaped(value)])
+}
+
+const tailLength = 16
+
+/** An entry of the index. Entries of one term stand greatest order first, latest commit first among equals. */
+export function indexKey(space: Space, term: IndexTerm, order: number, revision: number, id: string): Buffer {
+  const prefix = termPrefix(space, term.attribute, term.value)
+  const key = Buffer.allocUnsafe(prefix.length + tailLength + Buffer.byteLength(id))
+  key.set(prefix, 0)
+  key.writeBigUInt64BE(descending(order), prefix.length)
+  key.writeBigUInt64BE(descending(revision), prefix.length + 8)
+  key.write(id, prefix.length + tailLength)
+  return key
+}
+
+export interface IndexEntry {
+  readonly order: number
+  readonly revision: number
+  readonly id: string
+}
+
+/** Reads an entry whose term ends at `termEnd`. */
+export function readIndexKey(key: Uint8Array, termEnd: number): IndexEntry {
+  const view = Buffer.from(key.buffer, key.byteOffset, key.byteLength)
+  return {
+    order: ascending(view.readBigUInt64BE(termEnd)),
+    revision: ascending(view.readBigUInt64BE(termEnd + 8)),
+    id: text(view, termEnd + tailLength, view.length),
+  }
+}
+
+/** Where the escaped value ends that begins at `start`: after its two closing bytes. */
+export function endOfTerm(key: Uint8Array, start: number): number {
+  for (let at = start; at < key.length - 1; at++) {
+    if (key[at] !== 0) continue
+    if (key[at + 1] === 0) return at + 2
+    at++
+  }
+  throw new RangeError('an index key has no end of its term')
+}
+
+/** The least key that is greater than every key with this beginning. */
+export function afterPrefix(prefix: Uint8Array): Buffer {
+  const after = Buffer.from(prefix)
+  for (let at = after.length - 1; at >= 0; at--) {
+    const byte = after[at] as number
+    if (byte < 0xff) {
+      after[at] = byte + 1
+      return after.subarray(0, at + 1)
+    }
+  }
+  throw new RangeError('no key is greater than a beginning of ff alone')
+}
+
+/** The beginning of an attribute's entries, its length being where their values start. */
+export function attributeStart(space: Space, attribute: string): Buffer {
+  return attributePrefix(family.index, space, attribute)
+}
+
+/** 00 becomes 00 ff, and 00 00 ends the value. */
+function escaped(value: Uint8Array): Buffer {
+  if (value.length > longestTerm) throw new RangeError(`a term's value has ${value.length} bytes, at most ${longestTerm} can be indexed`)
+  let zeros = 0
+  for (const byte of value) if (byte === 0) zeros++
+  const out = Buffer.allocUnsafe(value.length + zeros + 2)
+  let at = 0
+  for (const byte of value) {
+    out[at++] = byte
+    if (byte === 0) out[at++] = 0xff
+  }
+  out[at++] = 0
+  out[at] = 0
+  return out
+}
+
+/** Orders are integers (milliseconds): as descending bytes the greatest comes first. */
+function descending(value: number): bigint {
+  return 0x7fffffffffffffffn - BigInt(Math.trunc(value))
+}
+
+function ascending(value: bigint): number {
+  return Number(0x7fffffffffffffffn - value)
+}
+
+function text(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')
+}
