@@ -52,7 +52,8 @@ function issued(child: Certificate, issuer: Certificate): boolean {
 /** The revocation lists in force, and what is wrong with those that are not. */
 export class RevocationLists {
   readonly #lists: readonly { readonly name: string; readonly crl: Crl }[]
-  readonly #byKey = new Map<string, Crl | undefined>()
+  /** Found once per issuer: this is asked at each request. */
+  readonly #byIssuer = new WeakMap<Certificate, { readonly crl: Crl | undefined }>()
 
   /** @throws Error that names the file which cannot be read: a list that is left out silently would un-revoke. */
   constructor(files: readonly TrustFile[]) {
@@ -67,14 +68,14 @@ export class RevocationLists {
 
   /** The newest list that this issuer's key signed. */
   of(issuer: Certificate): Crl | undefined {
-    const key = keyHash(issuer.parsed.publicKey)
-    if (!this.#byKey.has(key)) {
-      const signed = this.#lists
-        .map(({ crl }) => crl)
-        .filter((crl) => crl.issuer === issuer.subject && crl.signedBy(issuer.parsed.publicKey))
-      this.#byKey.set(key, signed.sort((a, b) => b.thisUpdate - a.thisUpdate)[0])
+    let found = this.#byIssuer.get(issuer)
+    if (found === undefined) {
+      const key = issuer.parsed.publicKey
+      const signed = this.#lists.map(({ crl }) => crl).filter((crl) => crl.issuer === issuer.subject && crl.signedBy(key))
+      found = { crl: signed.sort((a, b) => b.thisUpdate - a.thisUpdate)[0] }
+      this.#byIssuer.set(issuer, found)
     }
-    return this.#byKey.get(key)
+    return found.crl
   }
 
   /** Sentences for the log: lists that no known CA signed (they have no effect) and lists whose Next Update has passed (they stay in force). */
