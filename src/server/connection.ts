@@ -13,10 +13,10 @@ export interface ConnectionHost<Peer> {
   readonly counters: ConnectionCounters
   /** Milliseconds of a clock that ticks with the listener's sweep: reading it costs nothing. */
   readonly clock: { now: number }
-  /** The answer to a message. Never rejects; what goes wrong is an answer too. */
+  /** The answer to a message. What goes wrong is an answer too. @throws LastAnswer when nothing after it can be read */
   respond(frame: Buffer, peer: Peer): Promise<Uint8Array>
   /** The answer to bytes that are no message. */
-  refuse(error: TtlvError): Uint8Array
+  refuse(error: TtlvError, bytes: Buffer): Uint8Array
   /** Called as a connection begins to hold more bytes; may close this or another one. */
   held(): void
 }
@@ -47,6 +47,17 @@ export interface ConnectionCounters {
   closedForSlowFrame: number
   closedForSlowReading: number
   closedForMemory: number
+}
+
+/** Thrown by a service in place of an answer: this one is sent, then the connection is closed. */
+export class LastAnswer extends Error {
+  readonly answer: Uint8Array
+
+  constructor(answer: Uint8Array, why: string) {
+    super(why)
+    this.name = 'LastAnswer'
+    this.answer = answer
+  }
 }
 
 type Phase = 'open' | 'ending' | 'closed'
@@ -187,16 +198,18 @@ export class Connection<Peer> implements Conversation<Peer> {
   /** The stream cannot be cut into messages any more: says why, then closes (KMIP 1.4 §11.1, KMIP 2.1 §11.46 Codec Error). */
   #lost(error: unknown): void {
     if (this.#phase === 'closed') return
-    if (!(error instanceof TtlvError)) {
-      this.#host.log.error('a connection failed', { error })
+    const host = this.#host
+    const known = error instanceof LastAnswer || error instanceof TtlvError
+    if (!known) {
+      host.log.error('a connection failed', { error })
       this.destroy('an internal error')
       return
     }
-    this.#host.counters.framesRefused++
-    this.#host.log.verbose('bytes that are no message', { problem: error.message, peer: address(this.socket) })
-    this.socket.write(this.#host.refuse(error))
+    host.counters.framesRefused++
+    host.log.verbose('bytes that are no message', { problem: error.message, peer: address(this.socket) })
+    this.socket.write(error instanceof LastAnswer ? error.answer : host.refuse(error, this.#reader.bytes))
     this.#phase = 'ending'
-    this.#endingBegan = this.#host.clock.now
+    this.#endingBegan = host.clock.now
   }
 
   #endOfInput(): void {

@@ -3,7 +3,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { OperationName } from '../../spec/operations.ts'
 import type { Identifier, RequestPayload, ResponsePayload } from '../../spec/values.ts'
-import type { FailedItem, RequestItem, RequestMessage, ResponseItem, ResponseMessage, UnreadableItem } from '../messages/index.ts'
+import {
+  type FailedItem,
+  type RequestItem,
+  type RequestMessage,
+  type ResponseItem,
+  type ResponseMessage,
+  tooLarge,
+  type UnreadableItem,
+} from '../messages/index.ts'
 import type { Context, OperationEntry } from '../operations/index.ts'
 import type { ChangeSet, CommitOutcome } from '../store/index.ts'
 import { demand, type Identity } from '../tenants/index.ts'
@@ -33,8 +41,6 @@ export interface DispatchDoors<C extends Caller = Caller> {
   readonly metrics: Metrics
   /** The row of an operation; every operation that the messages name has one. */
   readonly entry: <O extends OperationName>(operation: O) => OperationEntry<O> | undefined
-  /** Batch Items of one request. */
-  readonly batchItems: number
   /** @throws KmipError GeneralFailure when it cannot be had. */
   barrier(caller: C): Promise<void>
   commit(changes: ChangeSet): Promise<CommitOutcome>
@@ -59,7 +65,7 @@ const itemsPerTurn = 32
  */
 export async function dispatch<C extends Caller>(message: RequestMessage, caller: C, doors: DispatchDoors<C>): Promise<ResponseMessage> {
   const milliseconds = doors.now()
-  const refused = refusal(message, doors)
+  const refused = refusal(message)
   if (refused !== undefined) return respond(message, milliseconds, refuseAll(message, refused))
   try {
     for (let attempt = 1; ; attempt++) {
@@ -118,6 +124,8 @@ class Run<C extends Caller> {
     if (answers === 'undone') return this.#respond(this.#undone)
     const changes = await attempt.changes()
     if (changes === undefined) return this.#respond(answers)
+    // An answer that could not be written must not be found out after the commit.
+    if (message.header.maximumResponseSize === undefined) doors.size(this.#respond(answers))
     const began = performance.now()
     const result = await doors.commit(changes)
     doors.metrics.commit.observe(performance.now() - began)
@@ -148,10 +156,7 @@ class Run<C extends Caller> {
       if (limit !== undefined) {
         size += this.#doors.size(this.#respond([answer])) - empty
         if (size > limit && answer.status !== 'OperationFailed') {
-          answer = failed(
-            answer,
-            new KmipError('ResponseTooLarge', `The answer would have ${size} bytes or more; the request allows ${limit}.`),
-          )
+          answer = tooLarge(answer)
         }
       }
       answers.push(answer)
@@ -229,7 +234,7 @@ class Failures {
   readonly #doors: Pick<DispatchDoors, 'log' | 'metrics'>
   header: { readonly serverCorrelationValue: string } | undefined
 
-  constructor(doors: Pick<DispatchDoors, 'log' | 'metrics' | 'entry' | 'batchItems'>) {
+  constructor(doors: Pick<DispatchDoors, 'log' | 'metrics'>) {
     this.#doors = doors
   }
 
@@ -245,16 +250,7 @@ class Failures {
 }
 
 /** What keeps the whole request from being tried. */
-function refusal(
-  { header, items }: RequestMessage,
-  doors: Pick<DispatchDoors, 'log' | 'metrics' | 'entry' | 'batchItems'>,
-): KmipError | undefined {
-  if (items.length > doors.batchItems) {
-    return new KmipError(
-      'InvalidMessage',
-      `The request has ${items.length} Batch Items, the limit is ${doors.batchItems}; send several requests.`,
-    )
-  }
+function refusal({ header }: RequestMessage): KmipError | undefined {
   if (header.asynchronousIndicator === 'Mandatory') {
     return new KmipError('FeatureNotSupported', 'This server answers at once; leave the Asynchronous Indicator out.')
   }
@@ -267,7 +263,7 @@ function refuseAll({ header, items }: RequestMessage, error: KmipError): readonl
   return answered.map((item) => failed(item, error))
 }
 
-function needsBarrier({ items }: RequestMessage, doors: Pick<DispatchDoors, 'log' | 'metrics' | 'entry' | 'batchItems'>): boolean {
+function needsBarrier({ items }: RequestMessage, doors: Pick<DispatchDoors, 'entry'>): boolean {
   for (let index = 0; index < items.length; index++) {
     const item = items[index] as RequestItem | UnreadableItem
     if (!('error' in item) && doors.entry(item.operation)?.permission !== 'none') return true

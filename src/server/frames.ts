@@ -26,6 +26,11 @@ export class FrameReader {
     return this.#pending.length
   }
 
+  /** What it holds, to be looked at only. */
+  get bytes(): Buffer {
+    return this.#pending.subarray(this.#from, this.#to)
+  }
+
   /** Takes a piece of the stream, which must not be reused by its giver. */
   push(chunk: Buffer): void {
     if (this.#to === this.#from) {

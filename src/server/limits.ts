@@ -1,3 +1,4 @@
+import type { RequestLimits } from '../messages/index.ts'
 import type { DecodeLimits } from '../ttlv/index.ts'
 
 /** What clients may cost this process. Each limit is checked before the thing it bounds is allocated or begun. */
@@ -52,4 +53,8 @@ export const defaultServerLimits: ServerLimits = {
 /** The limits of one message, as its decoders take them. */
 export function decodeLimits({ frameBytes, depth, items }: ServerLimits): DecodeLimits {
   return { maxBytes: frameBytes, maxDepth: depth, maxItems: items }
+}
+
+export function requestLimits(limits: ServerLimits): RequestLimits {
+  return { ...decodeLimits(limits), maxBatchItems: limits.batchItems }
 }

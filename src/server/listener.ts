@@ -16,7 +16,7 @@ export interface Service<Peer> {
   /** Whether two evaluations found the same peer with the same rights. */
   same(before: Peer, after: Peer): boolean
   respond(frame: Buffer, peer: Peer): Promise<Uint8Array>
-  refuse(error: TtlvError): Uint8Array
+  refuse(error: TtlvError, bytes: Buffer): Uint8Array
 }
 
 export interface ListenerOptions<Peer> {
@@ -86,7 +86,7 @@ class TlsListener<Peer> implements Listener {
       counters: this.counters,
       clock: { now: Date.now() },
       respond: (frame, peer) => service.respond(frame, peer),
-      refuse: (error) => service.refuse(error),
+      refuse: (error, bytes) => service.refuse(error, bytes),
       held: () => this.#boundMemory(),
     }
     this.#tls = createTlsServer({

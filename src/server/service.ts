@@ -44,7 +44,7 @@ export class KmipService implements Service<Peer>, TreeService<Peer> {
   constructor(parts: ServiceParts) {
     this.#parts = parts
     this.#barriers = new SharedBarriers(parts.ledger, parts.now)
-    const doors: Omit<DispatchDoors<Peer>, 'size' | 'batchItems'> = {
+    const doors: Omit<DispatchDoors<Peer>, 'size'> = {
       log: parts.log,
       metrics: parts.metrics,
       entry: <O extends OperationName>(operation: O) => operationTable[operation],
@@ -78,8 +78,8 @@ export class KmipService implements Service<Peer>, TreeService<Peer> {
     return this.#responder.respond(frame, peer)
   }
 
-  refuse(error: TtlvError): Uint8Array {
-    return this.#responder.refuse(error)
+  refuse(error: TtlvError, bytes: Buffer): Uint8Array {
+    return this.#responder.refuse(error, bytes)
   }
 
   respondTree(...[request, peer]: Parameters<TreeService<Peer>['respondTree']>): ReturnType<TreeService<Peer>['respondTree']> {

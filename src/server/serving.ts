@@ -1,6 +1,7 @@
 import { type OperationName, operations } from '../../spec/operations.ts'
 import { isWithin, servedVersions, type Version, versions } from '../../spec/versions.ts'
-import { type Context, type ObjectStore, operationTable, type ServerFacts } from '../operations/index.ts'
+import { type Context, operationTable, type ServerFacts } from '../operations/index.ts'
+import type { ObjectStore } from '../operations/object-store.ts'
 import type { Ledger, Replica, Space } from '../store/index.ts'
 import {
   Identities,

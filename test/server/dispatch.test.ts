@@ -25,7 +25,6 @@ class Fake {
     return {
       log: silentLog(),
       metrics,
-      batchItems: 100,
       entry: (operation) => (this.#table as Partial<Record<OperationName, unknown>>)[operation] as never,
       barrier: async () => {
         this.barriers++
@@ -285,7 +284,6 @@ for (const [name, doors, reason] of [
     { identify: () => Promise.reject(new KmipError('AuthenticationNotSuccessful', 'wrong')) },
     'AuthenticationNotSuccessful',
   ],
-  ['more items than the limit', { batchItems: 1 }, 'InvalidMessage'],
 ] as const) {
   test(`refuses the whole request: ${name}`, async (t) => {
     const fake = new Fake()
