@@ -57,6 +57,18 @@ export interface CarrierRow extends Since {
 export type FieldRow = ElementRow | CarrierRow
 export type StructureRow = Readonly<Record<string, FieldRow>>
 
+/** RNG Parameters (KMIP 2.1 §7.36), and the attribute Random Number Generator, which has the same fields under its own tag (§4.46). */
+const rngParameters = {
+  rngAlgorithm: { tag: 'RNGAlgorithm', count: '1' },
+  cryptographicAlgorithm: { tag: 'CryptographicAlgorithm', count: '?' },
+  cryptographicLength: { tag: 'CryptographicLength', count: '?' },
+  hashingAlgorithm: { tag: 'HashingAlgorithm', count: '?' },
+  drbgAlgorithm: { tag: 'DRBGAlgorithm', count: '?' },
+  recommendedCurve: { tag: 'RecommendedCurve', count: '?' },
+  fips186Variation: { tag: 'FIPS186Variation', count: '?' },
+  predictionResistance: { tag: 'PredictionResistance', count: '?' },
+} as const
+
 /**
  * The structures of the protocol: fields in the order in which they stand on the wire, under the names that the code uses.
  * A tag of type Structure that is not listed here is carried as it came.
@@ -106,18 +118,9 @@ export const structures = {
     linkedObjectIdentifier: { carrier: 'identifier', tag: 'LinkedObjectIdentifier', count: '1' },
   },
   Name: { value: { tag: 'NameValue', count: '1' }, type: { tag: 'NameType', count: '1' } },
-  RandomNumberGenerator: { rngParameters: { tag: 'RNGParameters', count: '1' } },
+  RandomNumberGenerator: rngParameters,
   RevocationReason: { code: { tag: 'RevocationReasonCode', count: '1' }, message: { tag: 'RevocationMessage', count: '?' } },
-  RNGParameters: {
-    rngAlgorithm: { tag: 'RNGAlgorithm', count: '1' },
-    cryptographicAlgorithm: { tag: 'CryptographicAlgorithm', count: '?' },
-    cryptographicLength: { tag: 'CryptographicLength', count: '?' },
-    hashingAlgorithm: { tag: 'HashingAlgorithm', count: '?' },
-    drbgAlgorithm: { tag: 'DRBGAlgorithm', count: '?' },
-    recommendedCurve: { tag: 'RecommendedCurve', count: '?' },
-    fips186Variation: { tag: 'FIPS186Variation', count: '?' },
-    predictionResistance: { tag: 'PredictionResistance', count: '?' },
-  },
+  RNGParameters: rngParameters,
   RotateName: { type: { tag: 'RotateNameType', count: '1' }, value: { tag: 'RotateNameValue', count: '1' } },
   UsageLimits: {
     total: { tag: 'UsageLimitsTotal', count: '1' },

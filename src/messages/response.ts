@@ -153,7 +153,7 @@ function readItem(reader: StructureReader, item: Item): ResponseItem {
   const operation = operationValue === undefined ? undefined : reader.dialect.operationsByValue.get(operationValue)
   const { uniqueBatchItemId, resultStatus } = fields
   if (resultStatus !== 'Success' && resultStatus !== 'OperationUndone') {
-    const error = new KmipError(fields.resultReason ?? 'GeneralFailure', fields.resultMessage ?? resultStatus)
+    const error = new KmipError(fields.resultReason ?? 'GeneralFailure', fields.resultMessage ?? silence[resultStatus])
     return { operation: operation?.name, operationValue, uniqueBatchItemId, status: 'OperationFailed', error }
   }
   if (operation === undefined) throw new KmipError('InvalidMessage', 'A Batch Item of the answer has no Operation that was asked for')
@@ -166,6 +166,12 @@ function payloadItems(item: Item | undefined): readonly Item[] {
   if (item.type !== 'Structure') throw new KmipError('InvalidMessage', 'Response Payload is not a Structure')
   return (item as StructureItem).value
 }
+
+/** What is said of a failure that the server says nothing about. */
+const silence = {
+  OperationFailed: 'The server says that it failed, and no more',
+  OperationPending: 'The server means to answer later, which this client did not ask for',
+} as const
 
 interface ResponseLayouts {
   readonly header: Layout

@@ -4,6 +4,7 @@ import { AttributeSet } from './attribute-set.ts'
 import { advance } from './lifecycle.ts'
 import { ManagedObject, type ObjectType } from './managed-object.ts'
 import type { ObjectForm } from './object-form.ts'
+import { shortIdentifierOf } from './short-identifier.ts'
 import type { KeyPolicy, WrappedKey } from './wrapped-key.ts'
 
 export interface NewObject {
@@ -48,7 +49,7 @@ export function newObject(facts: NewObject): ManagedObject {
   attributes.set('LastChangeDate', now)
   if (facts.generatedBy !== undefined) {
     attributes.set('OriginalCreationDate', now)
-    attributes.set('RandomNumberGenerator', { rngParameters: facts.generatedBy })
+    attributes.set('RandomNumberGenerator', facts.generatedBy)
   }
   if (objectType !== 'Template') setForObjects(attributes, facts)
   const object = new ManagedObject({ uniqueIdentifier, objectType, attributes, form: facts.form, key })
@@ -65,7 +66,7 @@ function setForObjects(attributes: AttributeSet, facts: NewObject): void {
   attributes.set('AlwaysSensitive', policy.sensitive)
   attributes.set('Extractable', policy.extractable)
   attributes.set('NeverExtractable', !policy.extractable)
-  attributes.set('ShortUniqueIdentifier', shortIdentifier(facts.uniqueIdentifier))
+  attributes.set('ShortUniqueIdentifier', shortIdentifierOf(facts.uniqueIdentifier))
   attributes.set('ProtectionStorageMask', facts.protectionStorageMask)
   attributes.delete('Digest')
   for (const value of facts.digests) attributes.add({ name: 'Digest', value })
@@ -77,9 +78,4 @@ function setForObjects(attributes: AttributeSet, facts: NewObject): void {
   const limits = attributes.get('UsageLimits')
   // A client never sets the Count (KMIP 2.1 §4.63): all of the Total is left at first.
   if (limits !== undefined) attributes.set('UsageLimits', { ...limits, count: limits.total })
-}
-
-/** The 16 bytes of the UUID. */
-function shortIdentifier(uuid: string): Uint8Array {
-  return new Uint8Array(Buffer.from(uuid.replaceAll('-', ''), 'hex'))
 }
