@@ -36,7 +36,7 @@ const indexed: { readonly [N in AttributeName]?: (value: never) => readonly Part
     'ContactInformation',
     'Description',
   ),
-  ...table('CertificateSubjectCN', 'PKCS_12FriendlyName', 'ShortUniqueIdentifier'),
+  ...table('CertificateSubjectCN', 'PKCS_12FriendlyName'),
   Name: ({ value, type }: ValueOf<'Name'>) => [value, type],
   AlternativeName: ({ value, type }: ValueOf<'AlternativeName'>) => [value, type],
   ApplicationSpecificInformation: ({ namespace, data }: ValueOf<'ApplicationSpecificInformation'>) => [namespace, data],

@@ -8,5 +8,6 @@ export { ManagedObject, type ManagedObjectParts, type ObjectType, policyOf, type
 export { type NewObject, newObject } from './new-object.ts'
 export type { ObjectForm, SplitKeyForm } from './object-form.ts'
 export { Secret } from './secret.ts'
+export { uuidOf } from './short-identifier.ts'
 export { assertUsable, consumeUsage, isLimited, type Use } from './usage.ts'
 export type { AlgorithmName, CurveName, KeyKind, KeyPolicy, KeyType, WrappedKey } from './wrapped-key.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, Identifier } from '../../spec/values.ts'
-import { advance, type ManagedObject, matches, searchFor, storageRange, type TermRange, type WrappedKey } from '../objects/index.ts'
+import { advance, type ManagedObject, matches, searchFor, storageRange, type TermRange, uuidOf, type WrappedKey } from '../objects/index.ts'
 import type { KeyReference } from '../partitions/partition.ts'
 
 /** A search of the tenant's objects, as Locate asks for it. */
@@ -94,11 +94,11 @@ export class ObjectStore {
     const { attributes, offset, limit } = query
     if (!query.onLine && !query.destroyed) return { ids: [], total: 0 }
     const isMatch = (object: ManagedObject) => matches(object, attributes, this.#now)
-    const identifier = attributes.find((each) => each.name === 'UniqueIdentifier')
+    const identifier = namedObject(attributes)
     if (identifier !== undefined) {
-      const object = this.#records.peek(identifier.value)
+      const object = this.#records.peek(identifier)
       const found = object !== undefined && isMatch(object) && (object.isDestroyed ? query.destroyed : query.onLine)
-      return found ? { ids: offset === 0 && limit > 0 ? [identifier.value] : [], total: 1 } : { ids: [], total: 0 }
+      return found ? { ids: offset === 0 && limit > 0 ? [identifier] : [], total: 1 } : { ids: [], total: 0 }
     }
     const { ranges, decided } = searchFor(attributes)
     const storage = query.onLine && query.destroyed ? [] : [storageRange(query.onLine ? 'on-line' : 'destroyed')]
@@ -132,6 +132,15 @@ export function keyHandle(uniqueIdentifier: string, key: WrappedKey): string {
 
 /** The bytes of a key are hashed once, as long as its object is held parsed. */
 const handles = new WeakMap<WrappedKey, string>()
+
+/** The one object that a search can find, when it asks by identifier. */
+function namedObject(wanted: readonly AttributeInstance[]): string | undefined {
+  for (const { name, value } of wanted) {
+    if (name === 'UniqueIdentifier') return value
+    if (name === 'ShortUniqueIdentifier') return uuidOf(value)
+  }
+  return undefined
+}
 
 function namesOf(object: ManagedObject): string[] {
   return object.isDestroyed ? [] : object.attributes.all('Name').map(({ value }) => `${value.type} ${value.value}`)

@@ -1,0 +1,65 @@
+import test from 'ava'
+import type { EnumerationValue } from '../../spec/enumerations.ts'
+import type { KmipError } from '../../spec/kmip-error.ts'
+import { operations } from '../../spec/operations.ts'
+import { operationContext } from '../support/operation-context.ts'
+
+type QueryFunction = EnumerationValue<'QueryFunction'>
+
+async function ask(...queryFunctions: QueryFunction[]) {
+  return operationContext().run('Query', { queryFunctions })
+}
+
+test('Query answers what is asked and no more', async (t) => {
+  const answer = await ask('QueryOperations', 'QueryServerInformation')
+  t.deepEqual([...answer.operations].sort(), Object.keys(operations).sort() as never)
+  t.is(answer.vendorIdentification, 'Tresor')
+  t.truthy(answer.serverInformation)
+  t.deepEqual(answer.objectTypes, [])
+  t.deepEqual(answer.capabilityInformation, [])
+})
+
+test('what Query says of the rest', async (t) => {
+  t.true((await ask('QueryObjects')).objectTypes.includes('SymmetricKey'))
+  t.is((await ask('QueryRNGs')).rngParameters[0]?.rngAlgorithm, 'DRBG')
+  const [capability] = (await ask('QueryCapabilities')).capabilityInformation
+  t.is(capability?.batchUndoCapability, true)
+  t.is(capability?.streamingCapability, false)
+  t.is(capability?.asynchronousCapability, false)
+  t.is((await ask('QueryStorageProtectionMasks')).protectionStorageMasks?.masks.length, 1)
+})
+
+test('the defaults that Query tells are those that Create uses', async (t) => {
+  const bench = operationContext()
+  const { defaultsInformation } = await bench.run('Query', { queryFunctions: ['QueryDefaultsInformation'] })
+  const told = defaultsInformation?.objectDefaults.find(({ objectType }) => objectType === 'SymmetricKey')?.attributes ?? []
+  const { uniqueIdentifier } = await bench.run('Create', { objectType: 'SymmetricKey', attributes: [] })
+  const references = told.map(({ name }) => name)
+  const { attributes } = await bench.run('GetAttributes', { uniqueIdentifier, references })
+  t.deepEqual(
+    attributes.map(({ name, value }) => ({ name, value })),
+    told.map(({ name, value }) => ({ name, value })),
+  )
+})
+
+test('a function that is no question to this server is refused', async (t) => {
+  t.is((await t.throwsAsync<KmipError>(ask('QueryCredentialInformation')))?.reason, 'InvalidField')
+})
+
+for (const [asked, answered] of [
+  [[], ['2.1', '1.4', '1.0']],
+  [['1.4', '1.3'], ['1.4']],
+  [
+    ['1.0', '2.1'],
+    ['2.1', '1.0'],
+  ],
+  [['9.31'], []],
+] as const)
+  test(`Discover Versions asked for ${asked.join(', ') || 'all'}: ${answered.join(', ') || 'none'}`, async (t) => {
+    const protocolVersions = asked.map((version) => ({ major: Number(version.split('.')[0]), minor: Number(version.split('.')[1]) }))
+    const answer = await operationContext().run('DiscoverVersions', { protocolVersions })
+    t.deepEqual(
+      answer.protocolVersions.map(({ major, minor }) => `${major}.${minor}`),
+      [...answered],
+    )
+  })
