@@ -8,11 +8,12 @@ import { readSnapshot } from './snapshot.ts'
 import { decodeStored, nonceOf } from './stored-value.ts'
 import { type Log, sleep } from './timing.ts'
 
-/** What the feed needs of the replica: its one writer. */
+/** What the feed needs of the replica: its one writer, `ReplicaWriter` of store/. */
 export interface ReplicaTarget {
   /** The revision it has stored, 0 when empty. */
   revision(): Revision
-  read(place: Place): { readonly revision: Revision } | undefined
+  /** What it holds now. */
+  readonly replica: { read(place: Place): { readonly revision: Revision } | undefined }
   /** Stores the writes and the reached revision in one transaction; called in the order of revisions, resolved when readers can see it. */
   apply(revision: Revision, writes: readonly Write[]): Promise<void>
   /** Empties it, its revision included. */
@@ -44,7 +45,7 @@ export class WatchFeed {
   constructor(options: WatchFeedOptions) {
     this.#options = options
     this.#reached = options.replica.revision()
-    this.#needsSnapshot = this.#reached === 0 || options.replica.read(copying) !== undefined
+    this.#needsSnapshot = this.#reached === 0 || options.replica.replica.read(copying) !== undefined
   }
 
   /** The replica shows every change up to this revision. */

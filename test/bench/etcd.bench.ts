@@ -1,8 +1,9 @@
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { type EtcdClient, openEtcdLedger } from '../../src/cluster/index.ts'
+import { ReplicaWriter } from '../../src/store/replica-writer.ts'
 import { objectChange } from '../support/change-sets.ts'
 import { startEtcdCluster } from '../support/etcd-cluster.ts'
-import { memoryReplica } from '../support/memory-replica.ts'
 
 export interface EtcdBenchRow {
   readonly name: string
@@ -16,7 +17,8 @@ export interface EtcdBenchRow {
 /** Commits and barriers of the etcd ledger on three members, each beside the etcd call that it is made of, in the same run. */
 export async function benchEtcd(secondsPerRow = 3): Promise<EtcdBenchRow[]> {
   const cluster = await startEtcdCluster(3)
-  const ledger = openEtcdLedger({ endpoints: cluster.endpoints, tls: cluster.tls, node: 'bench', replica: memoryReplica() })
+  const replica = new ReplicaWriter(join(cluster.folder, 'replica'))
+  const ledger = openEtcdLedger({ endpoints: cluster.endpoints, tls: cluster.tls, node: 'bench', replica })
   const client = cluster.client()
   const rows: EtcdBenchRow[] = []
   const value = 'v'.repeat(valueLength)
@@ -44,6 +46,7 @@ export async function benchEtcd(secondsPerRow = 3): Promise<EtcdBenchRow[]> {
     await Promise.all(writers)
   } finally {
     await ledger.close()
+    await replica.close()
     await cluster.close()
   }
   return rows

@@ -11,7 +11,9 @@ export function memoryReplica(): MemoryReplica {
   let reached = 0
   const values = new Map<string, Stored>()
   const nameOf = ({ space, kind, id }: Place) => JSON.stringify([space, kind, id])
+  const read = (place: Place) => values.get(nameOf(place))
   return {
+    replica: { read },
     revision: () => reached,
     async apply(revision, writes) {
       reached = revision
@@ -24,7 +26,7 @@ export function memoryReplica(): MemoryReplica {
       reached = 0
       values.clear()
     },
-    read: (place) => values.get(nameOf(place)),
+    read,
     get size() {
       return values.size
     },
