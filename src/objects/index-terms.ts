@@ -57,30 +57,35 @@ const indexed: { readonly [N in AttributeName]?: (value: never) => readonly Part
 
 type ValueOf<N extends AttributeName> = Partial<Extract<AttributeInstance, { readonly name: N }>['value']>
 
-const storage = 'storage'
+/** Where an object lies, for the Storage Status Mask. Living and destroyed objects have terms apart, so that neither are sifted out of the other. */
+export type Storage = 'on-line' | 'destroyed'
+
+const mark: Readonly<Record<Storage, string>> = { 'on-line': '', destroyed: '~' }
+/** The attribute of the one term that every object has. */
+const everyObject = 'Object'
 
 /**
  * The terms of an object as it is stored. It has a `State` term for its state and for every state that its dates will bring it to
  * without another write; so a search by State finds all that may be in that state now, and `matches` decides at the time of the search.
  */
 export function indexTerms(object: ManagedObject): Term[] {
-  const terms: Term[] = [{ attribute: storage, value: partBytes(storageOf(object)) }]
-  for (const state of statesToCome(object)) terms.push({ attribute: 'State', value: partBytes(state) })
+  const prefix = mark[object.isDestroyed ? 'destroyed' : 'on-line']
+  const terms: Term[] = [{ attribute: prefix + everyObject, value: noBytes }]
+  for (const state of statesToCome(object)) terms.push({ attribute: `${prefix}State`, value: partBytes(state) })
   for (const instance of object.attributes) {
     const parts = partsOf(instance)
-    if (parts !== undefined) terms.push({ attribute: instance.name, value: joined(parts) })
+    if (parts !== undefined) terms.push({ attribute: prefix + instance.name, value: joined(parts) })
   }
   return terms
 }
 
-/** Where the object lies, for the Storage Status Mask: an absent mask means `on-line`. */
-export function storageOf(object: ManagedObject): 'on-line' | 'destroyed' {
-  return object.isDestroyed ? 'destroyed' : 'on-line'
+/** The same range among the objects of a storage; without any range, all of them. */
+export function rangesIn(storage: Storage, ranges: readonly TermRange[]): TermRange[] {
+  if (ranges.length === 0) return [exactly(mark[storage] + everyObject, noBytes)]
+  return ranges.map(({ attribute, from, to }) => ({ attribute: mark[storage] + attribute, from, to }))
 }
 
-export function storageRange(where: 'on-line' | 'destroyed'): TermRange {
-  return exactly(storage, partBytes(where))
-}
+const noBytes = new Uint8Array(0)
 
 /** The range of terms that holds all objects with this attribute value, as far as it is given; undefined where no term tells. */
 export function termRange(wanted: AttributeInstance): TermRange | undefined {

@@ -1,7 +1,7 @@
 export { addAttribute, checkGiven, deleteAttribute, modifyAttribute } from './attribute-rules.ts'
 export { AttributeSet, type InstanceOf, referenceOf } from './attribute-set.ts'
 export { certificateAttributes } from './certificate-attributes.ts'
-export { indexTerms, storageOf, storageRange, type Term, type TermRange } from './index-terms.ts'
+export { indexTerms, type Storage, type Term, type TermRange } from './index-terms.ts'
 export { activate, advance, destroy, revoke, stateAt } from './lifecycle.ts'
 export { matches, type Search, searchFor } from './locate-match.ts'
 export { ManagedObject, type ManagedObjectParts, type ObjectType, policyOf, type State } from './managed-object.ts'

@@ -1,7 +1,7 @@
 import type { AttributeName } from '../../spec/attributes.ts'
 import { type TagName, tags } from '../../spec/tags.ts'
 import type { AttributeInstance } from '../../spec/values.ts'
-import { dateRange, isDecidedByTerms, type TermRange, termRange } from './index-terms.ts'
+import { dateRange, isDecidedByTerms, rangesIn, type Storage, type TermRange, termRange } from './index-terms.ts'
 import { stateAt } from './lifecycle.ts'
 import type { ManagedObject } from './managed-object.ts'
 import { includesValue } from './same-value.ts'
@@ -12,8 +12,8 @@ export interface Search {
   readonly decided: boolean
 }
 
-/** How the index answers these attributes (KMIP 2.1 §6.1.28). */
-export function searchFor(wanted: readonly AttributeInstance[]): Search {
+/** How the index answers these attributes, for living or for destroyed objects (KMIP 2.1 §6.1.28). */
+export function searchFor(wanted: readonly AttributeInstance[], storage: Storage): Search {
   const ranges: TermRange[] = []
   let decided = true
   for (const each of criteria(wanted)) {
@@ -21,7 +21,7 @@ export function searchFor(wanted: readonly AttributeInstance[]): Search {
     if (range !== undefined) ranges.push(range)
     if (range === undefined || (!('to' in each) && !isDecidedByTerms(each))) decided = false
   }
-  return { ranges, decided }
+  return { ranges: rangesIn(storage, ranges), decided }
 }
 
 /**

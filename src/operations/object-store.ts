@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, Identifier } from '../../spec/values.ts'
-import { advance, type ManagedObject, matches, searchFor, storageRange, type TermRange, uuidOf, type WrappedKey } from '../objects/index.ts'
+import { advance, type ManagedObject, matches, type Storage, searchFor, type TermRange, uuidOf, type WrappedKey } from '../objects/index.ts'
 import type { KeyReference } from '../partitions/partition.ts'
 
 /** A search of the tenant's objects, as Locate asks for it. */
@@ -10,6 +10,11 @@ export interface ObjectQuery {
   /** Whether to find living objects, and whether to find destroyed ones. */
   readonly onLine: boolean
   readonly destroyed: boolean
+  readonly offset: number
+  readonly limit: number
+}
+
+interface Page {
   readonly offset: number
   readonly limit: number
 }
@@ -28,11 +33,7 @@ export interface ObjectRecords {
   /** The same without the check of the seal: for searches, which tell no more than that the identifier is there. */
   peek(uniqueIdentifier: string): ManagedObject | undefined
   /** The objects in all the ranges, tested by `accept` where the ranges do not decide. */
-  find(
-    ranges: readonly TermRange[],
-    page: { readonly offset: number; readonly limit: number },
-    accept: ((object: ManagedObject) => boolean) | undefined,
-  ): ObjectsFound
+  find(ranges: readonly TermRange[], page: Page, accept: ((object: ManagedObject) => boolean) | undefined): ObjectsFound
   /** Stages the object: later reads and searches of this request see it. */
   stage(object: ManagedObject): void
   reserveName(name: string, uniqueIdentifier: string): void
@@ -100,9 +101,18 @@ export class ObjectStore {
       const found = object !== undefined && isMatch(object) && (object.isDestroyed ? query.destroyed : query.onLine)
       return found ? { ids: offset === 0 && limit > 0 ? [identifier] : [], total: 1 } : { ids: [], total: 0 }
     }
-    const { ranges, decided } = searchFor(attributes)
-    const storage = query.onLine && query.destroyed ? [] : [storageRange(query.onLine ? 'on-line' : 'destroyed')]
-    return this.#records.find([...ranges, ...storage], { offset, limit }, decided ? undefined : isMatch)
+    const findIn = (storage: Storage, page: Page) => {
+      const { ranges, decided } = searchFor(attributes, storage)
+      return this.#records.find(ranges, page, decided ? undefined : isMatch)
+    }
+    if (!query.destroyed) return findIn('on-line', { offset, limit })
+    if (!query.onLine) return findIn('destroyed', { offset, limit })
+    const page = { offset: 0, limit: offset + limit }
+    const living = findIn('on-line', page)
+    const destroyed = findIn('destroyed', page)
+    const order = (id: string) => this.#records.peek(id)?.order ?? 0
+    const ids = [...living.ids, ...destroyed.ids].sort((a, b) => order(b) - order(a))
+    return { ids: ids.slice(offset, offset + limit), total: living.total + destroyed.total }
   }
 
   /** Names are unique in a tenant among living objects (KMIP 2.1 §4.32); a destroyed object gives its names back. */
