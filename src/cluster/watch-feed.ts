@@ -141,7 +141,7 @@ export class WatchFeed {
       revision = page.revision
       count += page.entries.length
       for (const { nonce, changedAt } of page.entries) onNonce(nonceText(nonce), changedAt)
-      for (const [changedAt, writes] of byRevision(page.entries)) await replica.apply(changedAt, writes)
+      await Promise.all(byRevision(page.entries).map(([changedAt, writes]) => replica.apply(changedAt, writes)))
     }
     await replica.apply(revision, [{ place: copying, value: undefined }])
     this.#snapshots++

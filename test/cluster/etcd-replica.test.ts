@@ -1,0 +1,78 @@
+import { join } from 'node:path'
+import test from 'ava'
+import { type EtcdLedger, openEtcdLedger } from '../../src/cluster/index.ts'
+import type { TermMatch } from '../../src/store/ledger.ts'
+import { ReplicaWriter } from '../../src/store/replica-writer.ts'
+import { changeSet, objectPlace, testSpace } from '../support/change-sets.ts'
+import { type EtcdCluster, startEtcdCluster } from '../support/etcd-cluster.ts'
+
+let cluster: EtcdCluster
+test.before(async () => {
+  cluster = await startEtcdCluster(1)
+})
+test.after.always(() => cluster?.close())
+
+let opened = 0
+function open(folder: string): { writer: ReplicaWriter; ledger: EtcdLedger; close(): Promise<void> } {
+  const writer = new ReplicaWriter(join(cluster.folder, folder))
+  const ledger = openEtcdLedger({ endpoints: cluster.endpoints, tls: cluster.tls, node: `replica-${opened++}`, replica: writer })
+  return {
+    writer,
+    ledger,
+    async close() {
+      await ledger.close()
+      await writer.close()
+    },
+  }
+}
+
+const named = (name: string): TermMatch[] => [{ attribute: 'name', from: Buffer.from(name), to: Buffer.from(name) }]
+const firstTen = { offset: 0, limit: 10 }
+
+test.serial('what travels through etcd is found by its terms, in its order, on a node that watches and on one that copies', async (t) => {
+  const watching = open('watching')
+  await watching.ledger.barrier()
+  for (let group = 0; group < 30; group++) {
+    const writes = Array.from({ length: 100 }, (_, index) => ({
+      place: objectPlace(`${group}-${index}`),
+      value: Buffer.from(`value ${group}-${index}`),
+      terms: [{ attribute: 'name', value: Buffer.from(index === 7 ? 'seven' : `${group}-${index}`) }],
+      order: group,
+    }))
+    t.is((await watching.ledger.commit(changeSet(writes))).outcome, 'committed')
+  }
+  await watching.ledger.barrier()
+  const copying = open('copying')
+  while (copying.ledger.problem() !== undefined) await new Promise((resolve) => setTimeout(resolve, 20))
+  await copying.ledger.barrier()
+  for (const { writer } of [watching, copying]) {
+    writer.replica.renew()
+    const found = writer.replica.find(testSpace, named('seven'), firstTen)
+    t.is(found.total, 30)
+    t.deepEqual(
+      found.ids,
+      Array.from({ length: 10 }, (_, index) => `${29 - index}-7`),
+    )
+    t.is(writer.replica.find(testSpace, [], firstTen).total, 3000)
+    t.is(Buffer.from(writer.replica.read(objectPlace('4-2'))!.value).toString(), 'value 4-2')
+  }
+  t.is(copying.writer.replica.read(objectPlace('4-2'))!.revision, watching.writer.replica.read(objectPlace('4-2'))!.revision)
+  t.is(copying.writer.revision(), watching.writer.revision())
+  await copying.close()
+  await watching.close()
+})
+
+test.serial('a replica goes on from the revision it has stored', async (t) => {
+  const other = open('other')
+  await other.ledger.barrier()
+  const returning = open('watching')
+  const before = returning.writer.revision()
+  t.true(before > 0)
+  t.is((await other.ledger.commit(changeSet([{ place: objectPlace('later'), value: Buffer.from('x') }]))).outcome, 'committed')
+  await returning.ledger.barrier()
+  returning.writer.replica.renew()
+  t.truthy(returning.writer.replica.read(objectPlace('later')))
+  t.true(returning.writer.revision() > before)
+  await returning.close()
+  await other.close()
+})
