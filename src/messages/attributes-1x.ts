@@ -4,9 +4,9 @@ import type { AttributeInstance, AttributeReference } from '../../spec/values.ts
 import type { Item } from '../ttlv/index.ts'
 import type { AttributeDialect } from './dialect.ts'
 import type { Field } from './field.ts'
-import type { Fields, StructureReader } from './structure-reader.ts'
-import type { StructureWriter } from './structure-writer.ts'
+import type { Fields, Reader } from './reader.ts'
 import { legacyName, vendorName } from './vendor-names.ts'
+import type { Writer } from './writer.ts'
 import { wrongType } from './wrong-type.ts'
 
 /*
@@ -22,7 +22,7 @@ const tag = {
   templateName: tags.Name.tag,
 } as const
 
-export function readTemplate(reader: StructureReader, field: Field, item: Item, soFar: Fields): AttributeInstance[] {
+export function readTemplate(reader: Reader, field: Field, item: Item, soFar: Fields): AttributeInstance[] {
   if (item.type !== 'Structure') return wrongType(item, 'Structure')
   const instances: AttributeInstance[] = []
   let templates: unknown[] | undefined
@@ -43,7 +43,7 @@ export function readTemplate(reader: StructureReader, field: Field, item: Item, 
 }
 
 /** Undefined for an attribute that a lenient reader does not know. */
-export function readAttribute(reader: StructureReader, item: Item): AttributeInstance | undefined {
+export function readAttribute(reader: Reader, item: Item): AttributeInstance | undefined {
   if (item.type !== 'Structure') return wrongType(item, 'Structure')
   const items = item.value
   const name = items[0]
@@ -62,12 +62,12 @@ export function readAttribute(reader: StructureReader, item: Item): AttributeIns
   if (value === undefined || value.tag !== tag.value || items.length !== at + 1) throw malformed()
   const known = reader.dialect.attributesByWireName.get(name.value)
   if (known === undefined) return readVendorAttribute(reader, name.value, index, value)
-  const read = reader.value(known.value, value, {})
+  const read = reader.attributeValue(known, value)
   if (read === undefined) return undefined
   return (index === undefined ? { name: known.name, value: read } : { name: known.name, index, value: read }) as AttributeInstance
 }
 
-export function readReference(reader: StructureReader, item: Item): AttributeReference | undefined {
+export function readReference(reader: Reader, item: Item): AttributeReference | undefined {
   if (item.type !== 'TextString') return wrongType(item, 'TextString')
   const known = reader.dialect.attributesByWireName.get(item.value)
   if (known !== undefined) return known.name
@@ -77,7 +77,7 @@ export function readReference(reader: StructureReader, item: Item): AttributeRef
 }
 
 /** `index` as it is written: a server leaves 0 out, as KMIP allows since 1.1 and its cases do in 1.0. Undefined when 1.x cannot say it. */
-export function writeAttribute(writer: StructureWriter, attributeTag: number, instance: AttributeInstance): Item | undefined {
+export function writeAttribute(writer: Writer, attributeTag: number, instance: AttributeInstance): Item | undefined {
   const items = instance.name === 'VendorAttribute' ? vendorItems(instance.value) : knownItems(writer, instance)
   if (items === undefined) return undefined
   const index = instance.index
@@ -86,7 +86,7 @@ export function writeAttribute(writer: StructureWriter, attributeTag: number, in
 }
 
 export function writeTemplate(
-  writer: StructureWriter,
+  writer: Writer,
   field: Field,
   instances: readonly AttributeInstance[],
   templates: readonly Fields[] | undefined,
@@ -104,7 +104,7 @@ export function writeTemplate(
   return { tag: field.tag, type: 'Structure', value: items }
 }
 
-export function writeReference(writer: StructureWriter, field: Field, reference: AttributeReference): Item | undefined {
+export function writeReference(writer: Writer, field: Field, reference: AttributeReference): Item | undefined {
   const name =
     typeof reference === 'string'
       ? writer.dialect.attributesByName.get(reference)?.wireName
@@ -112,12 +112,7 @@ export function writeReference(writer: StructureWriter, field: Field, reference:
   return name === undefined ? undefined : { tag: field.tag, type: 'TextString', value: name }
 }
 
-function readVendorAttribute(
-  reader: StructureReader,
-  name: string,
-  index: number | undefined,
-  attributeValue: Item,
-): AttributeInstance | undefined {
+function readVendorAttribute(reader: Reader, name: string, index: number | undefined, attributeValue: Item): AttributeInstance | undefined {
   const vendor = vendorName(name)
   if (vendor === undefined) {
     if (reader.isLenient) return undefined
@@ -133,7 +128,7 @@ function vendorItems(value: Extract<AttributeInstance, { name: 'VendorAttribute'
   return [{ tag: tag.name, type: 'TextString', value: name }, value.attributeValue as Item]
 }
 
-function knownItems(writer: StructureWriter, instance: AttributeInstance): Item[] | undefined {
+function knownItems(writer: Writer, instance: AttributeInstance): Item[] | undefined {
   const known: AttributeDialect | undefined = writer.dialect.attributesByName.get(instance.name)
   if (known === undefined) return undefined
   const value = writer.value(known.value, tag.value, instance.value)
@@ -147,7 +142,7 @@ function malformed(): KmipError {
   )
 }
 
-function unknownName(reader: StructureReader): KmipError {
+function unknownName(reader: Reader): KmipError {
   return new KmipError(
     'UnsupportedAttribute',
     `An Attribute Name is not one of KMIP ${reader.dialect.version}: use the standard's spelling, or begin it with x- for an attribute of your own`,

@@ -3,8 +3,8 @@ import { tags } from '../../spec/tags.ts'
 import type { AttributeInstance, AttributeReference } from '../../spec/values.ts'
 import { type Item, tagLabel } from '../ttlv/index.ts'
 import type { Field } from './field.ts'
-import type { StructureReader } from './structure-reader.ts'
-import type { StructureWriter } from './structure-writer.ts'
+import type { Reader } from './reader.ts'
+import type { Writer } from './writer.ts'
 import { wrongType } from './wrong-type.ts'
 
 /* Attributes as 2.x writes them (KMIP 2.1 §4, §5): each an element under its own tag; named by that tag, or by vendor and name. */
@@ -12,7 +12,7 @@ import { wrongType } from './wrong-type.ts'
 const vendorTag = tags.VendorIdentification.tag
 const nameTag = tags.AttributeName.tag
 
-export function readAttributes(reader: StructureReader, item: Item): AttributeInstance[] {
+export function readAttributes(reader: Reader, item: Item): AttributeInstance[] {
   if (item.type !== 'Structure') return wrongType(item, 'Structure')
   const instances: AttributeInstance[] = []
   const items = item.value
@@ -23,7 +23,7 @@ export function readAttributes(reader: StructureReader, item: Item): AttributeIn
   return instances
 }
 
-export function readOneAttribute(reader: StructureReader, item: Item): AttributeInstance {
+export function readOneAttribute(reader: Reader, item: Item): AttributeInstance {
   const instances = readAttributes(reader, item)
   const [instance] = instances
   if (instance === undefined || instances.length > 1) {
@@ -32,7 +32,7 @@ export function readOneAttribute(reader: StructureReader, item: Item): Attribute
   return instance
 }
 
-export function readReference(reader: StructureReader, item: Item): AttributeReference | undefined {
+export function readReference(reader: Reader, item: Item): AttributeReference | undefined {
   if (item.type === 'Enumeration') {
     const known = reader.dialect.attributesByTag.get(item.value)
     if (known !== undefined) return known.name
@@ -49,7 +49,7 @@ export function readReference(reader: StructureReader, item: Item): AttributeRef
   return { vendorIdentification: vendor.value, attributeName: name.value }
 }
 
-export function writeAttributes(writer: StructureWriter, tag: number, instances: readonly AttributeInstance[]): Item {
+export function writeAttributes(writer: Writer, tag: number, instances: readonly AttributeInstance[]): Item {
   const items: Item[] = []
   for (const instance of instances) {
     const item = writeAttribute(writer, instance)
@@ -60,12 +60,12 @@ export function writeAttributes(writer: StructureWriter, tag: number, instances:
 }
 
 /** Undefined when the version does not know the attribute or its value. */
-export function writeAttribute(writer: StructureWriter, instance: AttributeInstance): Item | undefined {
+export function writeAttribute(writer: Writer, instance: AttributeInstance): Item | undefined {
   const known = writer.dialect.attributesByName.get(instance.name)
   return known === undefined ? undefined : writer.value(known.value, known.tag, instance.value)
 }
 
-export function writeReference(writer: StructureWriter, field: Field, reference: AttributeReference): Item | undefined {
+export function writeReference(writer: Writer, field: Field, reference: AttributeReference): Item | undefined {
   if (typeof reference === 'string') {
     const known = writer.dialect.attributesByName.get(reference)
     return known === undefined ? undefined : { tag: field.tag, type: 'Enumeration', value: known.tag }
@@ -80,16 +80,16 @@ export function writeReference(writer: StructureWriter, field: Field, reference:
   }
 }
 
-function readAttribute(reader: StructureReader, item: Item): AttributeInstance | undefined {
+function readAttribute(reader: Reader, item: Item): AttributeInstance | undefined {
   const known = reader.dialect.attributesByTag.get(item.tag)
   if (known === undefined) {
     if (reader.isLenient) return undefined
     throw unsupported(reader, item.tag)
   }
-  const value = reader.value(known.value, item, {})
+  const value = reader.attributeValue(known, item)
   return value === undefined ? undefined : ({ name: known.name, value } as AttributeInstance)
 }
 
-function unsupported(reader: StructureReader, tag: number): KmipError {
+function unsupported(reader: Reader, tag: number): KmipError {
   return new KmipError('UnsupportedAttribute', `${tagLabel(tag)} is no attribute that this server knows in KMIP ${reader.dialect.version}`)
 }

@@ -4,7 +4,7 @@ import { type OperationName, type OperationRow, operations } from '../../spec/op
 import { type StructureRow, structures } from '../../spec/structures.ts'
 import { type TagName, tags } from '../../spec/tags.ts'
 import { isWithin, type Version } from '../../spec/versions.ts'
-import { Field, Layout } from './field.ts'
+import { Field, Layout, type Manner } from './field.ts'
 import { keyBlockRow, keyValueRow } from './key-block.ts'
 
 /** An operation as one version knows it. */
@@ -30,9 +30,8 @@ export interface AttributeDialect {
  *
  * With the version `undefined` it is the stored form: all that any version knows, in the manner of 2.x.
  */
-export class Dialect {
+export class Dialect implements Manner {
   readonly version: Version | undefined
-  /** 1.x: attributes are named, and have an Attribute Index. */
   readonly hasIndexes: boolean
   readonly attributesByTag: ReadonlyMap<number, AttributeDialect>
   readonly attributesByWireName: ReadonlyMap<string, AttributeDialect>
@@ -59,7 +58,6 @@ export class Dialect {
     this.keyValue = new Layout(this, 'KeyValue', keyValueRow)
   }
 
-  /** The fields of a structure of `spec/structures.ts`. */
   layout(name: string): Layout {
     let layout = this.#layouts.get(name)
     if (layout === undefined) {

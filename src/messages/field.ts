@@ -1,8 +1,7 @@
 import type { ItemType } from '../../spec/item-types.ts'
 import { type CarrierRow, type ElementRow, type FieldRow, type StructureRow, structures } from '../../spec/structures.ts'
 import { type TagName, type TagRow, tags } from '../../spec/tags.ts'
-import { isWithin } from '../../spec/versions.ts'
-import type { Dialect } from './dialect.ts'
+import { isWithin, type Version } from '../../spec/versions.ts'
 import { type EnumerationTable, enumerationTable, isEnumerationName } from './enumeration-table.ts'
 
 /** How a field's value is read and written: the item types, and the forms that differ between versions. */
@@ -41,6 +40,16 @@ export const form = {
 
 export type Form = (typeof form)[keyof typeof form]
 
+/** What a field needs to know of the version that it is in. */
+export interface Manner {
+  /** Undefined for the stored form, which knows all that any version knows. */
+  readonly version: Version | undefined
+  /** 1.x: attributes are named, and have an Attribute Index. */
+  readonly hasIndexes: boolean
+  /** The fields of a structure of `spec/structures.ts`. */
+  layout(name: string): Layout
+}
+
 /** One field of a structure in one version. All have one hidden class: reading and writing loop over them. */
 export class Field {
   readonly name: string
@@ -56,24 +65,24 @@ export class Field {
   readonly variants: Readonly<Record<string, string>> | undefined
   /** For `template`: the field that holds the names of Templates. */
   templates: string
-  readonly #dialect: Dialect
+  readonly #manner: Manner
   readonly #structure: string
   #layout: Layout | undefined
 
-  constructor(dialect: Dialect, name: string, row: FieldRow) {
+  constructor(manner: Manner, name: string, row: FieldRow) {
     const carrier = 'carrier' in row ? row : undefined
     this.name = name
-    this.label = carrier === undefined ? row.tag : carrierTag(dialect, carrier)
+    this.label = carrier === undefined ? row.tag : carrierTag(manner, carrier)
     this.tag = tags[this.label].tag
-    this.#dialect = dialect
+    this.#manner = manner
     const element = carrier === undefined ? (row as ElementRow) : undefined
     this.#structure = element?.of ?? this.label
     this.type = element?.type ?? (tags[this.label].type as ItemType)
     this.by = element?.by ?? ''
     this.variants = element?.variants
-    this.table = element !== undefined && this.type === 'Enumeration' ? tableOf(dialect, this.label) : undefined
-    this.form = carrier === undefined ? this.#elementForm() : carrierForm(dialect, carrier)
-    const isRun = carrier?.carrier === 'attributeList' && dialect.hasIndexes
+    this.table = element !== undefined && this.type === 'Enumeration' ? tableOf(manner, this.label) : undefined
+    this.form = carrier === undefined ? this.#elementForm() : carrierForm(manner, carrier)
+    const isRun = carrier?.carrier === 'attributeList' && manner.hasIndexes
     this.isRepeated = isRun || ((row.count === '*' || row.count === '+') && this.form !== form.attributes)
     this.isRequired = !isRun && (row.count === '1' || row.count === '+')
     this.templates = ''
@@ -82,7 +91,7 @@ export class Field {
 
   /** For `structure`: the fields of the value. Made when first needed, since structures hold each other. */
   get layout(): Layout {
-    this.#layout ??= this.#dialect.layout(this.#structure)
+    this.#layout ??= this.#manner.layout(this.#structure)
     return this.#layout
   }
 
@@ -100,12 +109,12 @@ export class Layout {
   readonly name: string
   readonly fields: readonly Field[]
 
-  constructor(dialect: Dialect, name: string, row: StructureRow) {
+  constructor(manner: Manner, name: string, row: StructureRow) {
     this.name = name
     const fields: Field[] = []
     for (const [fieldName, fieldRow] of Object.entries(row)) {
       if ('carrier' in fieldRow && fieldRow.carrier === 'templates') continue
-      if (isKnown(dialect, fieldRow)) fields.push(new Field(dialect, fieldName, fieldRow))
+      if (isKnown(manner, fieldRow)) fields.push(new Field(manner, fieldName, fieldRow))
     }
     for (const [fieldName, fieldRow] of Object.entries(row)) {
       if (!('carrier' in fieldRow) || fieldRow.carrier !== 'templates') continue
@@ -116,20 +125,20 @@ export class Layout {
   }
 }
 
-function isKnown(dialect: Dialect, row: FieldRow): boolean {
-  const version = dialect.version
+function isKnown(manner: Manner, row: FieldRow): boolean {
+  const version = manner.version
   if (version === undefined) return true
-  const tag: TagRow = tags['carrier' in row ? carrierTag(dialect, row) : row.tag]
+  const tag: TagRow = tags['carrier' in row ? carrierTag(manner, row) : row.tag]
   return isWithin(version, row.since ?? '1.0', row.until) && isWithin(version, tag.since, tag.until)
 }
 
-function tableOf(dialect: Dialect, label: TagName): EnumerationTable | undefined {
+function tableOf(manner: Manner, label: TagName): EnumerationTable | undefined {
   const name = (tags[label] as TagRow).values ?? label
-  return isEnumerationName(name) ? enumerationTable(name, dialect.version) : undefined
+  return isEnumerationName(name) ? enumerationTable(name, manner.version) : undefined
 }
 
-function carrierTag(dialect: Dialect, row: CarrierRow): TagName {
-  if (!dialect.hasIndexes) return row.tag
+function carrierTag(manner: Manner, row: CarrierRow): TagName {
+  if (!manner.hasIndexes) return row.tag
   switch (row.carrier) {
     case 'attributes':
       return row.template ?? 'TemplateAttribute'
@@ -144,17 +153,17 @@ function carrierTag(dialect: Dialect, row: CarrierRow): TagName {
   }
 }
 
-function carrierForm(dialect: Dialect, row: CarrierRow): Form {
+function carrierForm(manner: Manner, row: CarrierRow): Form {
   switch (row.carrier) {
     case 'attributes':
-      return dialect.hasIndexes ? form.template : form.attributes
+      return manner.hasIndexes ? form.template : form.attributes
     case 'attributeList':
-      return dialect.hasIndexes ? form.namedAttribute : form.attributes
+      return manner.hasIndexes ? form.namedAttribute : form.attributes
     case 'attribute':
-      return dialect.hasIndexes ? form.namedAttribute : form.oneAttribute
+      return manner.hasIndexes ? form.namedAttribute : form.oneAttribute
     case 'references':
     case 'reference':
-      return dialect.hasIndexes ? form.attributeName : form.attributeReference
+      return manner.hasIndexes ? form.attributeName : form.attributeReference
     case 'names':
       return form.attributeName
     case 'identifier':

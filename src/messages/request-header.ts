@@ -9,17 +9,13 @@ import type { Dialect } from './dialect.ts'
 import { Layout } from './field.ts'
 import type { RequestHeader, RequestMessage } from './message.ts'
 import { versionItem } from './protocol-version.ts'
-import type { Fields, StructureReader } from './structure-reader.ts'
+import type { Fields, Reader } from './reader.ts'
 import type { StructureWriter } from './structure-writer.ts'
 
 type HeaderFields = ValueOf<typeof row>
 
 /** Reads what follows the Protocol Version, which the caller has read. @throws KmipError */
-export function readRequestHeader(
-  reader: StructureReader,
-  item: StructureItem,
-  version: Version,
-): { header: RequestHeader; batchCount: number } {
+export function readRequestHeader(reader: Reader, item: StructureItem, version: Version): { header: RequestHeader; batchCount: number } {
   const fields = reader.read(item.value, headerLayout(reader.dialect), 1) as unknown as HeaderFields
   if (fields.maximumResponseSize !== undefined && fields.maximumResponseSize < 0) {
     throw new KmipError('InvalidMessage', 'Maximum Response Size is below 0')

@@ -5,11 +5,13 @@ import type { ValueOf } from '../../spec/values.ts'
 import type { Version } from '../../spec/versions.ts'
 import { child, type DecodeLimits, decode, defaultLimits, encode, type Item, type StructureItem, TtlvError } from '../ttlv/index.ts'
 import { type Dialect, dialectOf } from './dialect.ts'
+import { enumerationTable } from './enumeration-table.ts'
 import { Layout } from './field.ts'
 import type { RequestItem, RequestMessage, UnreadableItem } from './message.ts'
 import { isServed, isServedMajor, newestServed, type SaidVersion, saidVersion, servedVersion } from './protocol-version.ts'
+import type { Fields, Reader } from './reader.ts'
 import { readRequestHeader, requestHeaderItem } from './request-header.ts'
-import { type Fields, readerOf, type StructureReader } from './structure-reader.ts'
+import { readerOf } from './structure-reader.ts'
 import { writerOf } from './structure-writer.ts'
 import { UnreadableRequest } from './unreadable-request.ts'
 
@@ -96,12 +98,7 @@ const tag = {
   payload: tags.RequestPayload.tag,
 } as const
 
-function readItems(
-  reader: StructureReader,
-  items: readonly Item[],
-  batchCount: number,
-  limits: RequestLimits,
-): (RequestItem | UnreadableItem)[] {
+function readItems(reader: Reader, items: readonly Item[], batchCount: number, limits: RequestLimits): (RequestItem | UnreadableItem)[] {
   const count = items.length - 1
   if (count !== batchCount)
     throw new KmipError('InvalidMessage', `Batch Count is ${batchCount}, but ${count} Batch Items follow the header`)
@@ -122,7 +119,7 @@ function readItems(
   return read
 }
 
-function readItem(reader: StructureReader, layout: Layout, item: StructureItem): RequestItem | UnreadableItem {
+function readItem(reader: Reader, layout: Layout, item: StructureItem): RequestItem | UnreadableItem {
   let operationValue: number | undefined
   let uniqueBatchItemId: Uint8Array | undefined
   try {
@@ -133,17 +130,23 @@ function readItem(reader: StructureReader, layout: Layout, item: StructureItem):
     operationValue = first.value
     const fields = reader.read(item.value, layout, 1) as unknown as ValueOf<typeof row>
     uniqueBatchItemId = fields.uniqueBatchItemId
+    if (fields.ephemeral === true) {
+      throw new KmipError('FeatureNotSupported', 'Ephemeral is true, but this server keeps no output back: send the item without it')
+    }
     if (fields.messageExtensions.length > 0) refuseCritical(fields.messageExtensions)
     const operation = reader.dialect.operationsByValue.get(operationValue)
     if (operation === undefined) {
-      throw new KmipError('OperationNotSupported', `This server has no operation ${operationValue} in KMIP ${reader.dialect.version}`)
+      throw new KmipError(
+        'OperationNotSupported',
+        `${operationName(operationValue)} is not served here in KMIP ${reader.dialect.version}; Query lists what is`,
+      )
     }
     const payloadItem = fields.payload as Item
     if (payloadItem.type !== 'Structure') throw new KmipError('InvalidMessage', 'Request Payload is not a Structure')
     const payload = reader.read(payloadItem.value, operation.request)
     return { operation: operation.name, uniqueBatchItemId, payload } as unknown as RequestItem
   } catch (error) {
-    if (!(error instanceof KmipError) || error.reason === 'UnknownMessageExtension') throw error
+    if (!(error instanceof KmipError) || isForAll(reader, error)) throw error
     return { operationValue, uniqueBatchItemId: uniqueBatchItemId ?? identifierOf(item), error }
   }
 }
@@ -161,7 +164,12 @@ function checkIdentifiers(items: readonly (RequestItem | UnreadableItem)[]): voi
   }
 }
 
-/** No extension is known here: one that must be understood fails the request (KMIP 2.1 §9.12, KMIP 1.4 §11.1). */
+/** Whether an item's mistake fails the whole request: 2.x says so of a Message Extension that must be understood (KMIP 2.1 §9.12). */
+function isForAll(reader: Reader, error: KmipError): boolean {
+  return error.reason === 'UnknownMessageExtension' && !reader.dialect.hasIndexes
+}
+
+/** No extension is known here. */
 function refuseCritical(extensions: ValueOf<typeof row>['messageExtensions']): void {
   for (const { criticalityIndicator, vendorIdentification } of extensions) {
     if (criticalityIndicator) {
@@ -176,6 +184,10 @@ function refuseMajor(said: SaidVersion, version: Version): void {
     'UnsupportedProtocolVersion',
     `KMIP ${said.major}.${said.minor} is not served here; this answer is in KMIP ${version}`,
   )
+}
+
+function operationName(value: number): string {
+  return enumerationTable('Operation', undefined).names.get(value) ?? `Operation 0x${value.toString(16).padStart(8, '0')}`
 }
 
 function identifierOf(item: StructureItem): Uint8Array | undefined {
@@ -200,7 +212,7 @@ function versionGuess(bytes: Uint8Array): Version {
   }
 }
 
-/** Tag, type and length of a structure; the message's and the header's stand before the Protocol Version, of two Integers. */
+/** A structure's tag, type and length: the message's and its header's stand before the Protocol Version, which has two Integers of 16 bytes. */
 const structureHeader = 8
 const beginning = 2 * structureHeader + structureHeader + 2 * 16
 

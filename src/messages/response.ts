@@ -10,7 +10,8 @@ import { enumerationTable } from './enumeration-table.ts'
 import { Layout } from './field.ts'
 import type { FailedItem, ResponseItem, ResponseMessage } from './message.ts'
 import { saidVersion, servedVersion, versionItem } from './protocol-version.ts'
-import { type Fields, readerOf, type StructureReader } from './structure-reader.ts'
+import type { Fields, Reader } from './reader.ts'
+import { readerOf } from './structure-reader.ts'
 import { type StructureWriter, writerOf } from './structure-writer.ts'
 
 /** An answer's bytes in its version: nothing in them is of a later one. */
@@ -141,7 +142,7 @@ function inexpressible(dialect: Dialect, item: ResponseItem): FailedItem {
   }
 }
 
-function readItem(reader: StructureReader, item: Item): ResponseItem {
+function readItem(reader: Reader, item: Item): ResponseItem {
   if (item.tag !== tag.batchItem || item.type !== 'Structure') {
     throw new KmipError('InvalidMessage', 'A Response Message holds a Response Header and Batch Items, and nothing else')
   }

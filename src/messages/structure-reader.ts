@@ -1,16 +1,14 @@
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { Identifier } from '../../spec/values.ts'
+import type { AttributeReference, Identifier } from '../../spec/values.ts'
 import { type Item, tagLabel } from '../ttlv/index.ts'
 import * as attributesLegacy from './attributes-1x.ts'
 import * as attributesModern from './attributes-2x.ts'
-import type { Dialect } from './dialect.ts'
+import type { AttributeDialect, Dialect } from './dialect.ts'
 import { enumerationTable } from './enumeration-table.ts'
 import { type Field, form, type Layout } from './field.ts'
 import { readKeyBlock } from './key-block-reader.ts'
+import type { Fields, Reader } from './reader.ts'
 import { wrongType } from './wrong-type.ts'
-
-/** A structure's value under the names of its row. The rows' types in `spec/values.ts` say what stands in it. */
-export type Fields = Record<string, unknown>
 
 /**
  * Reads the structures of one version (KMIP 2.1 §9.1, §11): every field at most as often as its row says, in the row's order, of the
@@ -18,9 +16,8 @@ export type Fields = Record<string, unknown>
  *
  * @throws KmipError with what is wrong, where it stands and what would be right; never with a value.
  */
-export class StructureReader {
+export class StructureReader implements Reader {
   readonly dialect: Dialect
-  /** Fields, attributes and values that this version does not know are passed over, not refused: the sender speaks another minor version. */
   readonly isLenient: boolean
 
   constructor(dialect: Dialect, isLenient: boolean) {
@@ -28,7 +25,6 @@ export class StructureReader {
     this.isLenient = isLenient
   }
 
-  /** @param first where in `items` the structure's fields begin */
   read(items: readonly Item[], layout: Layout, first = 0): Fields {
     const fields = layout.fields
     const result: Fields = {}
@@ -45,7 +41,7 @@ export class StructureReader {
       }
       for (; at < index; at++) {
         if (run === undefined) this.#leaveOut(result, fields[at] as Field, layout)
-        else run = undefined
+        else run = this.#endRun(run, fields[at] as Field)
       }
       const field = fields[at] as Field
       if (!field.isRepeated) {
@@ -63,12 +59,11 @@ export class StructureReader {
     }
     for (; at < fields.length; at++) {
       if (run === undefined) this.#leaveOut(result, fields[at] as Field, layout)
-      else run = undefined
+      else run = this.#endRun(run, fields[at] as Field)
     }
     return result
   }
 
-  /** The value of one item; undefined for what is passed over. `soFar` has the fields before it in its structure. */
   value(field: Field, item: Item, soFar: Fields): unknown {
     switch (field.form) {
       case form.integer:
@@ -124,6 +119,16 @@ export class StructureReader {
     }
   }
 
+  attributeValue(attribute: AttributeDialect, item: Item): unknown {
+    if (!this.isLenient) return this.value(attribute.value, item, nothing)
+    try {
+      return this.value(attribute.value, item, nothing)
+    } catch (error) {
+      if (error instanceof KmipError && error.reason === 'UnknownEnumeration') return undefined
+      throw error
+    }
+  }
+
   /** KMIP 2.1 §4.58; in 1.x always text. */
   #identifier(item: Item): Identifier {
     if (item.type === 'TextString') return item.value
@@ -146,6 +151,13 @@ export class StructureReader {
       )
     }
     if (field.isRepeated) result[field.name] = []
+  }
+
+  /** The same attribute is not to be asked for twice (KMIP 1.4 §11.13, KMIP 2.1 §6.1.24). */
+  #endRun(run: readonly unknown[], field: Field): undefined {
+    if (run.length < 2 || (field.form !== form.attributeReference && field.form !== form.attributeName)) return
+    const seen = new Set((run as readonly AttributeReference[]).map(referenceKey))
+    if (seen.size < run.length && !this.isLenient) throw new KmipError('InvalidMessage', `${field.label} names the same attribute twice`)
   }
 
   #refuseMisplaced(item: Item, layout: Layout): void {
@@ -176,8 +188,13 @@ export function readerOf(dialect: Dialect, isLenient: boolean): StructureReader 
   return reader
 }
 
+const nothing: Fields = {}
 const strict = new Map<Dialect, StructureReader>()
 const lenient = new Map<Dialect, StructureReader>()
+
+function referenceKey(reference: AttributeReference): string {
+  return typeof reference === 'string' ? reference : `${reference.vendorIdentification}\n${reference.attributeName}`
+}
 
 function unknownValue(item: Item): KmipError {
   return new KmipError('UnknownEnumeration', `${tagLabel(item.tag)} has a value that this version does not know`)

@@ -7,13 +7,14 @@ import type { Dialect } from './dialect.ts'
 import { enumerationTable } from './enumeration-table.ts'
 import { type Field, form, type Layout } from './field.ts'
 import { writeKeyBlock } from './key-block-writer.ts'
-import type { Fields } from './structure-reader.ts'
+import type { Fields } from './reader.ts'
+import type { Writer } from './writer.ts'
 
 /**
  * Writes the structures of one version. What the version has no words for, an attribute, a value of an enumeration, an optional field,
  * is left out of an answer, so that a client is never shown anything of a later version; in a request it is refused.
  */
-export class StructureWriter {
+export class StructureWriter implements Writer {
   readonly dialect: Dialect
   readonly isRequest: boolean
 
@@ -22,12 +23,12 @@ export class StructureWriter {
     this.isRequest = isRequest
   }
 
-  /** Undefined when a required field has a value that the version has no words for. @throws TypeError when it has none at all. */
   structure(tag: number, value: Fields, layout: Layout): Item | undefined {
     const items = this.items(value, layout)
     return items === undefined ? undefined : { tag, type: 'Structure', value: items }
   }
 
+  /** The items of {@link structure}, without their structure. */
   items(value: Fields, layout: Layout): Item[] | undefined {
     const items: Item[] = []
     const fields = layout.fields
@@ -52,7 +53,6 @@ export class StructureWriter {
     return items
   }
 
-  /** Undefined when the version has no words for the value. */
   value(field: Field, tag: number, value: unknown): Item | undefined {
     switch (field.form) {
       case form.integer:
@@ -104,7 +104,6 @@ export class StructureWriter {
     }
   }
 
-  /** @throws KmipError in a request: what was meant must not be dropped there. */
   leaveOut(what: string): void {
     if (this.isRequest) throw new KmipError('InvalidField', `${what} cannot be said in KMIP ${this.dialect.version}: use a later version`)
   }
