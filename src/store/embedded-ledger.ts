@@ -21,7 +21,10 @@ const largestGroup = 256
  * The ledger of a node without a cluster: the replica is the ledger, in the folder `directory`.
  * @throws Error when another process has the folder, or a newer program wrote it
  */
-export function openEmbeddedLedger({ directory }: { readonly directory: string }): { readonly ledger: EmbeddedLedger; readonly replica: LocalReplica } {
+export function openEmbeddedLedger({ directory }: { readonly directory: string }): {
+  readonly ledger: EmbeddedLedger
+  readonly replica: LocalReplica
+} {
   const release = takeFolder(directory)
   const database = openDatabase(join(directory, replicaFile), false)
   const replica = new LocalReplica(database)
@@ -80,7 +83,10 @@ export class EmbeddedLedger implements Ledger {
     let outcomes: CommitOutcome[] = []
     try {
       await this.#database.childTransaction(() => {
-        outcomes = applyGroup(this.#database, group.map(({ changes }) => changes))
+        outcomes = applyGroup(
+          this.#database,
+          group.map(({ changes }) => changes),
+        )
       })
       this.#problem = undefined
     } catch (error) {

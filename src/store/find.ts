@@ -13,13 +13,25 @@ type Accept = (stored: Stored, id: string) => boolean
 const everyObject: TermMatch = { attribute: '*', from: new Uint8Array(0), to: new Uint8Array(0) }
 
 /** The search behind `Replica.find`. */
-export function findInIndex(database: Database, space: Space, matches: readonly TermMatch[], page: Page, accept: Accept | undefined): Found {
+export function findInIndex(
+  database: Database,
+  space: Space,
+  matches: readonly TermMatch[],
+  page: Page,
+  accept: Accept | undefined,
+): Found {
   const wanted = matches.length === 0 ? [everyObject] : matches
   const [driver, ...others] = rarestFirst(database, space, wanted)
   if (driver === undefined || driver.count === 0) return { ids: [], total: 0 }
   // One exact term and nothing else to check: its counter is the total, and only the page is read.
-  if (others.length === 0 && accept === undefined && isExact(driver.match)) return pageOfTerm(database, space, driver.match, page, driver.count)
-  const isMatch = checker(database, space, others.map(({ match }) => match), accept)
+  if (others.length === 0 && accept === undefined && isExact(driver.match))
+    return pageOfTerm(database, space, driver.match, page, driver.count)
+  const isMatch = checker(
+    database,
+    space,
+    others.map(({ match }) => match),
+    accept,
+  )
   return isExact(driver.match)
     ? collect(entriesOfTerm(database, space, driver.match), isMatch, page)
     : collect(entriesOfRange(database, space, driver.match), isMatch, page)

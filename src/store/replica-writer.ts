@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { replicaFile } from './embedded-ledger.ts'
 import { takeFolder } from './folder-lock.ts'
 import type { Revision, Write } from './ledger.ts'
-import { replicaFile } from './embedded-ledger.ts'
 import { applyWrite, type Database, LocalReplica, openDatabase, writeHead } from './replica.ts'
 
 /** The one writer of a replica that follows another ledger (a cluster's). */

@@ -3,7 +3,7 @@ import { KmipError } from '../../spec/kmip-error.ts'
 import { findInIndex } from './find.ts'
 import { afterPrefix, counterKey, headKey, idOfValueKey, indexKey, kindPrefix, valueKey } from './keys.ts'
 import type { Found, IndexTerm, Place, Replica, Revision, Space, Stored, TermMatch, Write } from './ledger.ts'
-import { decodeEntry, encodeEntry, nonceOf, revisionOf, valueOf } from './stored-entry.ts'
+import { decodeEntry, encodeEntry, nonceOf, revisionOf, valueIn } from './stored-entry.ts'
 
 export type Database = RootDatabase<Buffer, Buffer>
 
@@ -52,7 +52,7 @@ export class LocalReplica implements Replica {
 
   read(place: Place): Stored | undefined {
     const entry = this.#database.getBinary(valueKey(place))
-    return entry === undefined ? undefined : { value: valueOf(entry), revision: revisionOf(entry) }
+    return entry === undefined ? undefined : { value: valueIn(entry), revision: revisionOf(entry) }
   }
 
   /** The revision of a place alone: cheaper than `read`. */
@@ -79,13 +79,18 @@ export class LocalReplica implements Replica {
   *list(space: Space, kind: Place['kind']): Iterable<{ readonly id: string; readonly stored: Stored }> {
     const prefix = kindPrefix(space, kind)
     for (const { key, value } of this.#database.getRange({ start: prefix, end: afterPrefix(prefix) })) {
-      yield { id: idOfValueKey(key, prefix.length), stored: { value: Buffer.from(valueOf(value)), revision: revisionOf(value) } }
+      yield { id: idOfValueKey(key, prefix.length), stored: { value: Buffer.from(valueIn(value)), revision: revisionOf(value) } }
     }
   }
 }
 
 /** Applies one change to values, index and counters. Only inside a write transaction. */
-export function applyWrite(database: Database, { place, value, terms, order }: Write, revision: Revision, nonce: Uint8Array | undefined): void {
+export function applyWrite(
+  database: Database,
+  { place, value, terms, order }: Write,
+  revision: Revision,
+  nonce: Uint8Array | undefined,
+): void {
   const key = valueKey(place)
   const before = database.getBinary(key)
   if (before !== undefined && place.kind === 'object') removeTerms(database, place, before)
@@ -112,7 +117,11 @@ function removeTerms(database: Database, { space, id }: Place, before: Uint8Arra
   }
 }
 
-function addTerms(database: Database, { space, id }: Place, entry: { revision: Revision; order: number; terms: readonly IndexTerm[] }): void {
+function addTerms(
+  database: Database,
+  { space, id }: Place,
+  entry: { revision: Revision; order: number; terms: readonly IndexTerm[] },
+): void {
   for (const term of [everyObject, ...entry.terms]) {
     database.putSync(indexKey(space, term, entry.order, entry.revision, id), nothing)
     count(database, space, term, 1)

@@ -14,9 +14,18 @@ const noNonce = new Uint8Array(nonceLength)
 const fixedLength = 8 + nonceLength + 8 + 2
 
 /** revision (8), nonce (16), order (8), number of terms (2), each term as two lengths (1, 2) and its bytes, then the value. */
-export function encodeEntry({ revision, nonce, order, terms, value }: Omit<StoredEntry, 'nonce'> & { readonly nonce?: Uint8Array | undefined }): Buffer {
+export function encodeEntry({
+  revision,
+  nonce,
+  order,
+  terms,
+  value,
+}: Omit<StoredEntry, 'nonce'> & { readonly nonce?: Uint8Array | undefined }): Buffer {
   const names = terms.map(({ attribute }) => Buffer.from(attribute))
-  const length = terms.reduce((sum, term, index) => sum + 3 + (names[index] as Buffer).length + term.value.length, fixedLength + value.length)
+  const length = terms.reduce(
+    (sum, term, index) => sum + 3 + (names[index] as Buffer).length + term.value.length,
+    fixedLength + value.length,
+  )
   const out = Buffer.allocUnsafe(length)
   out.writeDoubleBE(revision, 0)
   out.set(nonce ?? noNonce, 8)
@@ -44,7 +53,7 @@ export function nonceOf(entry: Uint8Array): Uint8Array {
 }
 
 /** The value alone, without reading the terms. The bytes are a view of `entry`. */
-export function valueOf(entry: Uint8Array): Uint8Array {
+export function valueIn(entry: Uint8Array): Uint8Array {
   const bytes = asBuffer(entry)
   let at = fixedLength
   for (let left = bytes.readUInt16BE(32); left > 0; left--) at += 3 + (bytes[at] as number) + bytes.readUInt16BE(at + 1)

@@ -1,0 +1,11 @@
+/** The store: where all that is durable lies, and how one request changes it. */
+export { EmbeddedLedger, openEmbeddedLedger } from './embedded-ledger.ts'
+export { longestId, longestTerm } from './keys.ts'
+export type * from './ledger.ts'
+export { connectLedger, type RemoteLedger, type RemoteLedgerOptions } from './ledger-client.ts'
+export { type BarrierKind, type LedgerServer, serveLedger } from './ledger-server.ts'
+export { DamagedRecord, decodeRecord, encodeRecord, joinSeal, type RecordKey, type StoredRecord, sealLength, splitSeal } from './record.ts'
+export { LocalReplica } from './replica.ts'
+export { ReplicaWriter } from './replica-writer.ts'
+export { systemSpace, tenantSpace } from './spaces.ts'
+export { type Savepoint, UnitOfWork } from './unit-of-work.ts'

@@ -1,0 +1,177 @@
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { KmipError, type ResultReason } from '../../spec/kmip-error.ts'
+import { replicaFile } from './embedded-ledger.ts'
+import type { ChangeSet, CommitOutcome, Ledger } from './ledger.ts'
+import { type BarrierKind, type FromLedger, MessageStream, type ToLedger } from './ledger-wire.ts'
+import { LocalReplica, openDatabase } from './replica.ts'
+
+export interface RemoteLedgerOptions {
+  /** Where `serveLedger` listens. */
+  readonly socketPath: string
+  /** The ledger's folder, whose replica is opened for reading. */
+  readonly directory: string
+}
+
+interface Waiting {
+  readonly resolve: (outcome: CommitOutcome | undefined) => void
+  readonly reject: (error: Error) => void
+  readonly changes?: ChangeSet
+}
+
+/** Milliseconds between attempts to reach the ledger process again. */
+const retryEvery = 100
+/** Milliseconds to wait for the ledger process to come back before a lost commit is called unknown. */
+const settleWithin = 5_000
+
+/** A worker's ledger: commits go to the ledger process, reads to the shared replica. */
+export class RemoteLedger implements Ledger {
+  readonly replica: LocalReplica
+  readonly #database
+  readonly #socketPath: string
+  readonly #waiting = new Map<number, Waiting>()
+  #socket: Socket | undefined
+  #stream: MessageStream<ToLedger, FromLedger> | undefined
+  #barrierKind: BarrierKind = 'asked'
+  #instance: string | undefined
+  #problem: string | undefined = 'the ledger process has not been reached yet'
+  #calls = 0
+  #closed = false
+  #barrierInFlight: Promise<void> | undefined
+  #nextBarrier: Promise<void> | undefined
+  #whenUp: (() => void)[] = []
+
+  constructor({ socketPath, directory }: RemoteLedgerOptions) {
+    this.#socketPath = socketPath
+    this.#database = openDatabase(join(directory, replicaFile), true)
+    this.replica = new LocalReplica(this.#database)
+    this.#connect()
+  }
+
+  /** Resolves when the ledger process has been reached. */
+  async ready(): Promise<void> {
+    while (this.#stream === undefined && !this.#closed) await new Promise<void>((resolve) => this.#whenUp.push(resolve))
+  }
+
+  async barrier(): Promise<void> {
+    if (this.#barrierKind === 'asked' || this.#stream === undefined) await this.#sharedBarrier()
+    this.replica.renew()
+  }
+
+  async commit(changes: ChangeSet): Promise<CommitOutcome> {
+    const outcome = await this.#call({ commit: changes }, changes)
+    if (outcome === undefined) throw new Error('the ledger process answered a commit without its outcome')
+    this.replica.renew()
+    return outcome
+  }
+
+  problem(): string | undefined {
+    return this.#problem
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#socket?.destroy()
+    await this.#database.close()
+  }
+
+  /**
+   * One barrier call is under way per process. Who comes while it is, waits for the next one: the call under way may have
+   * read the ledger before this request arrived.
+   */
+  #sharedBarrier(): Promise<void> {
+    if (this.#barrierInFlight === undefined) return this.#startBarrier()
+    this.#nextBarrier ??= this.#barrierInFlight.then(
+      () => this.#startBarrier(),
+      () => this.#startBarrier(),
+    )
+    return this.#nextBarrier
+  }
+
+  #startBarrier(): Promise<void> {
+    this.#nextBarrier = undefined
+    const call = this.#call({ barrier: true }).then(() => undefined)
+    this.#barrierInFlight = call.finally(() => {
+      if (this.#barrierInFlight === settled) this.#barrierInFlight = undefined
+    })
+    const settled = this.#barrierInFlight
+    return settled
+  }
+
+  #call(message: { readonly barrier: true } | { readonly commit: ChangeSet }, changes?: ChangeSet): Promise<CommitOutcome | undefined> {
+    const stream = this.#stream
+    if (stream === undefined) {
+      return Promise.reject(
+        new KmipError('GeneralFailure', `The node's ledger process is not reachable; nothing was changed. Try again in a moment.`),
+      )
+    }
+    const call = ++this.#calls
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(call, { resolve, reject, ...(changes === undefined ? {} : { changes }) })
+      stream.send({ call, ...message })
+    })
+  }
+
+  #connect(): void {
+    if (this.#closed) return
+    const socket = connect(this.#socketPath)
+    this.#socket = socket
+    const stream = new MessageStream<ToLedger, FromLedger>(socket, (message) => this.#take(message, stream))
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => this.#disconnected())
+  }
+
+  #take(message: FromLedger, stream: MessageStream<ToLedger, FromLedger>): void {
+    if ('hello' in message) {
+      this.#barrierKind = message.hello.barrier
+      this.#instance = message.hello.instance
+      this.#stream = stream
+      for (const wake of this.#whenUp.splice(0)) wake()
+    } else if ('call' in message) {
+      const waiting = this.#waiting.get(message.call)
+      this.#waiting.delete(message.call)
+      if (message.error === undefined) waiting?.resolve(message.outcome)
+      else waiting?.reject(new KmipError(message.error.reason as ResultReason, message.error.message))
+    } else {
+      this.#problem = message.problem
+    }
+  }
+
+  #disconnected(): void {
+    this.#stream = undefined
+    this.#problem = 'the ledger process is gone; waiting for it to come back'
+    const lost = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const waiting of lost) {
+      if (waiting.changes === undefined)
+        waiting.reject(new KmipError('GeneralFailure', 'The ledger process stopped while it was asked. Try again in a moment.'))
+      else void this.#settle(waiting.changes, this.#instance).then(waiting.resolve)
+    }
+    if (!this.#closed) setTimeout(() => this.#connect(), retryEvery).unref()
+  }
+
+  /** The nonce of what was written tells whether a commit whose answer was lost took place. */
+  async #settle(changes: ChangeSet, proposedTo: string | undefined): Promise<CommitOutcome> {
+    const timeout = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), settleWithin).unref())
+    if ((await Promise.race([this.ready(), timeout])) === 'late') return { outcome: 'unknown', why: 'the ledger process did not come back' }
+    await this.barrier()
+    for (const { place, value } of changes.writes) {
+      if (value === undefined) continue
+      const nonce = this.replica.nonceOf(place)
+      if (nonce !== undefined && Buffer.compare(nonce, changes.nonce) === 0)
+        return { outcome: 'committed', revision: this.replica.revisionOf(place) }
+      // Unchanged since the request relied on it. With the process that had the proposal gone, it never will take place; while that lives, it may.
+      if (this.#instance === proposedTo) return { outcome: 'unknown', why: 'the connection to the ledger process was lost' }
+      const guard = changes.guards.find(
+        (each) => each.place.kind === place.kind && each.place.id === place.id && each.place.space === place.space,
+      )
+      if (guard !== undefined && this.replica.revisionOf(place) === guard.revision) return { outcome: 'conflict', place }
+    }
+    return { outcome: 'unknown', why: 'what it wrote has been written again since' }
+  }
+}
+
+/** Opens the replica for reading and keeps a connection to the ledger process, made anew when it is lost. */
+export function connectLedger(options: RemoteLedgerOptions): RemoteLedger {
+  return new RemoteLedger(options)
+}

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto'
+import { chmodSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { KmipError } from '../../spec/kmip-error.ts'
+import type { Ledger } from './ledger.ts'
+import { type BarrierKind, type FromLedger, MessageStream, type ToLedger } from './ledger-wire.ts'
+
+export type { BarrierKind } from './ledger-wire.ts'
+
+export interface LedgerServer {
+  close(): Promise<void>
+}
+
+/** Milliseconds between two looks at the ledger's health, which workers are told of when it changes. */
+const healthEvery = 250
+
+/**
+ * Serves the node's ledger to its worker processes on a Unix socket, mode 0600.
+ * `barrier` says what a worker's barrier takes: with the embedded ledger a look at the shared file is enough.
+ */
+export async function serveLedger(ledger: Ledger, socketPath: string, barrier: BarrierKind): Promise<LedgerServer> {
+  rmSync(socketPath, { force: true })
+  const instance = randomUUID()
+  const sockets = new Map<Socket, MessageStream<FromLedger, ToLedger>>()
+  const server = createServer((socket) => {
+    const stream: MessageStream<FromLedger, ToLedger> = new MessageStream(socket, (message) => answer(ledger, message, stream))
+    sockets.set(socket, stream)
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => sockets.delete(socket))
+    stream.send({ hello: { barrier, instance } })
+    stream.send({ problem: ledger.problem() })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(socketPath, resolve)
+  })
+  chmodSync(socketPath, 0o600)
+
+  let told = ledger.problem()
+  const health = setInterval(() => {
+    const problem = ledger.problem()
+    if (problem === told) return
+    told = problem
+    for (const stream of sockets.values()) stream.send({ problem })
+  }, healthEvery)
+  health.unref()
+
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        clearInterval(health)
+        server.close(() => resolve())
+        for (const socket of sockets.keys()) socket.destroy()
+      }),
+  }
+}
+
+function answer(ledger: Ledger, message: ToLedger, stream: MessageStream<FromLedger, ToLedger>): void {
+  const { call } = message
+  const work = 'commit' in message ? ledger.commit(message.commit) : ledger.barrier().then(() => undefined)
+  work.then(
+    (outcome) => stream.send(outcome === undefined ? { call } : { call, outcome }),
+    (error: Error) =>
+      stream.send({ call, error: { reason: error instanceof KmipError ? error.reason : 'GeneralFailure', message: error.message } }),
+  )
+}
