@@ -8,8 +8,8 @@ import type { ChangeSet, CommitOutcome } from './ledger.ts'
  */
 export type ToLedger = { readonly call: number; readonly barrier: true } | { readonly call: number; readonly commit: ChangeSet }
 
+/** `instance` is new for each ledger process. */
 export type FromLedger =
-  | /** `instance` is new for each ledger process. */
   | { readonly hello: { readonly barrier: BarrierKind; readonly instance: string } }
   | { readonly problem: string | undefined }
   | { readonly call: number; readonly outcome?: CommitOutcome; readonly error?: { readonly reason: string; readonly message: string } }
