@@ -9,6 +9,8 @@ export type ToChild =
   | { readonly type: 'ticketKeys'; readonly keys: string }
   /** Certificates, authorities or revocation lists on disk have changed. */
   | { readonly type: 'reload' }
+  /** Something that a role's setup told has changed: the hsm process gets partitions so. */
+  | { readonly type: 'update'; readonly value: unknown }
   | { readonly type: 'logLevel'; readonly level: LogLevel }
   | { readonly type: 'metrics'; readonly id: number }
   /** Finish within so many milliseconds, then exit. */
@@ -28,6 +30,7 @@ export interface ChildService {
   snapshot(): Promise<MetricsSnapshot>
   setTicketKeys(keys: Buffer): void
   reload(): Promise<void>
+  update?(value: unknown): Promise<void>
   setLogLevel(level: LogLevel): void
   stop(milliseconds: number): Promise<void>
 }
@@ -68,6 +71,8 @@ async function obey(service: ChildService, message: Exclude<ToChild, { readonly 
       return service.setTicketKeys(Buffer.from(message.keys, 'base64'))
     case 'reload':
       return service.reload()
+    case 'update':
+      return service.update?.(message.value)
     case 'logLevel':
       return service.setLogLevel(message.level)
     case 'metrics':

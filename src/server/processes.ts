@@ -16,8 +16,8 @@ export interface ProcessesOptions {
   readonly entry: string
   /** What each child is told at its start. */
   readonly setup: object
-  /** Whether a process for the HSMs is needed. */
-  readonly hsm: boolean
+  /** The partitions in HSMs, as the hsm process takes them; with none there is no such process. Not used without workers. */
+  readonly hsm: readonly unknown[]
   readonly operator: { readonly host: string; readonly port: number } | undefined
   /** The numbers of this process where it serves no clients itself. */
   readonly own: () => Promise<MetricsSnapshot>
@@ -35,6 +35,8 @@ export interface Processes {
   /** Certificates, authorities and revocation lists are read again, by all. */
   reload(): Promise<void>
   setLogLevel(level: LogLevel): void
+  /** The partitions in HSMs from now on: starts the hsm process when it becomes needed. */
+  setHsm(partitions: readonly unknown[]): Promise<void>
   /** Prometheus' text form of all processes. */
   metrics(): Promise<string>
   /** Lets requests in progress end, for at most so many milliseconds. */
@@ -44,8 +46,8 @@ export interface Processes {
 /** Starts what serves clients: this process itself, or a worker for each core beside an HSM process. @throws when the first start fails. */
 export async function startProcesses(options: ProcessesOptions): Promise<Processes> {
   const { log, workers } = options
-  const hsm = options.hsm ? child(options, 'hsm', 'hsm') : undefined
-  await hsm?.start()
+  const hsm = new HsmProcess(options)
+  await hsm.set(workers === 0 ? [] : options.hsm)
   const stopping: ((milliseconds: number) => Promise<void>)[] = []
   try {
     const tickets = new TicketKeys()
@@ -54,7 +56,7 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
     tickets.give((keys) => service.setTicketKeys(keys))
     let operator: OperatorPort | undefined
     const page = async () => {
-      const hsmSnapshot = await hsm?.metrics()
+      const hsmSnapshot = await hsm.process?.metrics()
       return renderMetrics([...(await service.snapshots()), ...(hsmSnapshot === undefined ? [] : [hsmSnapshot])])
     }
     if (options.operator !== undefined) {
@@ -69,25 +71,48 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
     return {
       ports: service.ports,
       operatorPort: operator?.port,
-      pids: () => ({ node: process.pid, ...service.pids(), ...(hsm?.pid === undefined ? {} : { hsm: hsm.pid }) }),
+      pids: () => ({ node: process.pid, ...service.pids(), ...(hsm.process?.pid === undefined ? {} : { hsm: hsm.process.pid }) }),
       reload: () => service.reload(),
       setLogLevel: (level) => {
         log.setLevel(level)
         service.setLogLevel(level)
-        hsm?.send({ type: 'logLevel', level })
+        hsm.process?.send({ type: 'logLevel', level })
       },
+      setHsm: (partitions) => (workers === 0 ? Promise.resolve() : hsm.set(partitions)),
       metrics: page,
       stop: async (milliseconds) => {
         tickets.end()
         await service.stop(milliseconds)
         await operator?.close()
-        await hsm?.stop(hsmStop)
+        await hsm.process?.stop(hsmStop)
       },
     }
   } catch (error) {
     await Promise.all(stopping.map((stop) => stop(0)))
-    await hsm?.stop(0)
+    await hsm.process?.stop(0)
     throw error
+  }
+}
+
+/** The process that holds PINs and modules, there as soon as a partition needs it. */
+class HsmProcess {
+  readonly #options: ProcessesOptions
+  #partitions: readonly unknown[] = []
+  process: SupervisedProcess | undefined
+
+  constructor(options: ProcessesOptions) {
+    this.#options = options
+  }
+
+  async set(partitions: readonly unknown[]): Promise<void> {
+    this.#partitions = partitions
+    if (this.process !== undefined) {
+      this.process.send({ type: 'update', value: partitions })
+      return
+    }
+    if (partitions.length === 0) return
+    this.process = child(this.#options, 'hsm', 'hsm', () => ({ partitions: this.#partitions }))
+    await this.process.start()
   }
 }
 

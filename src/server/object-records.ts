@@ -1,0 +1,142 @@
+import { indexTerms, type ManagedObject, type TermRange } from '../objects/index.ts'
+import type { ObjectRecords, ObjectsFound } from '../operations/object-store.ts'
+import type { Partition } from '../partitions/index.ts'
+import { type ChangeSet, type Guard, joinSeal, type LocalReplica, type Space, splitSeal, UnitOfWork } from '../store/index.ts'
+import type { CachedObject, ObjectCache } from './object-cache.ts'
+import { readObject, writeObject } from './stored-object.ts'
+
+export interface RecordsParts {
+  readonly tenant: string
+  readonly space: Space
+  /** Goes with every commit: the tenant was not removed meanwhile. */
+  readonly guard: Guard
+  readonly partition: Partition
+  readonly replica: LocalReplica
+  readonly cache: ObjectCache
+}
+
+/** One request's objects: the store's unit of work joined with the partition that seals its records. */
+export class Records implements ObjectRecords {
+  readonly #parts: RecordsParts
+  readonly #unit: UnitOfWork
+  /** In the order staged, so that a savepoint can cut it. Empty for most requests. */
+  #log: { readonly object: ManagedObject; readonly mark: number }[] = []
+  #staged: Map<string, ManagedObject> | undefined
+
+  constructor(parts: RecordsParts) {
+    this.#parts = parts
+    this.#unit = new UnitOfWork(parts.replica, parts.space)
+  }
+
+  async read(uniqueIdentifier: string): Promise<ManagedObject | undefined> {
+    const staged = this.#staged?.get(uniqueIdentifier)
+    if (staged !== undefined) return staged
+    const entry = this.#stored(uniqueIdentifier)
+    if (entry?.unchecked !== undefined) await this.#check(uniqueIdentifier, entry)
+    return entry?.object
+  }
+
+  peek(uniqueIdentifier: string): ManagedObject | undefined {
+    return this.#staged?.get(uniqueIdentifier) ?? this.#stored(uniqueIdentifier)?.object
+  }
+
+  find(
+    ranges: readonly TermRange[],
+    page: { readonly offset: number; readonly limit: number },
+    accept: ((object: ManagedObject) => boolean) | undefined,
+  ): ObjectsFound {
+    const test = (id: string) => {
+      const object = this.#candidate(id)
+      return object !== undefined && (accept === undefined || accept(object))
+    }
+    return this.#unit.find(ranges, page, accept === undefined ? undefined : (_stored, id) => test(id))
+  }
+
+  stage(object: ManagedObject): void {
+    // Sealed when all items are done; until then the unit knows where it is found.
+    this.#log.push({ object, mark: this.#unit.savepoint() })
+    this.#staged ??= new Map()
+    this.#staged.set(object.uniqueIdentifier, object)
+    this.#unit.put('object', object.uniqueIdentifier, unsealed, { terms: indexTerms(object), order: object.order })
+  }
+
+  reserveName(name: string, uniqueIdentifier: string): void {
+    this.#unit.reserveUnique(name, uniqueIdentifier)
+  }
+
+  releaseName(name: string): void {
+    this.#unit.releaseUnique(name)
+  }
+
+  savepoint(): number {
+    return this.#unit.savepoint()
+  }
+
+  rollback(savepoint: number): void {
+    this.#unit.rollback(savepoint)
+    if (this.#log.length === 0) return
+    this.#log = this.#log.filter(({ mark }) => mark < savepoint)
+    this.#staged = new Map(this.#log.map(({ object }) => [object.uniqueIdentifier, object]))
+  }
+
+  /** Everything staged, sealed, as one proposal; undefined when nothing was. */
+  async changes(): Promise<ChangeSet | undefined> {
+    if (this.#staged === undefined) return undefined
+    const { tenant, partition, guard } = this.#parts
+    for (const [id, object] of this.#staged) {
+      const record = writeObject(tenant, object)
+      const seal = await partition.sealRecord(record)
+      this.#unit.put('object', id, joinSeal(record, seal), { terms: indexTerms(object), order: object.order })
+    }
+    const changes = this.#unit.changes()
+    return changes === undefined ? undefined : { ...changes, guards: [...changes.guards, guard] }
+  }
+
+  /** The stored object: from the cache when the record's revision is the entry's. */
+  #stored(id: string): CachedObject | undefined {
+    const entry = this.#lookUp(id)
+    this.#unit.rely('object', id, entry?.revision ?? 0)
+    return entry
+  }
+
+  /** What a search looks at is not relied on: it found what it found. */
+  #candidate(id: string): ManagedObject | undefined {
+    return this.#staged?.get(id) ?? this.#lookUp(id)?.object
+  }
+
+  #lookUp(id: string): CachedObject | undefined {
+    const { replica, space, cache, tenant } = this.#parts
+    const now = replica.revision()
+    const known = cache.get(space, id)
+    if (known?.seenAt === now) return known
+    const place = { space, kind: 'object', id } as const
+    if (known !== undefined && replica.revisionOf(place) === known.revision) {
+      known.seenAt = now
+      return known
+    }
+    const stored = replica.read(place)
+    if (stored === undefined) return undefined
+    const { record, seal } = splitSeal(Buffer.from(stored.value))
+    const entry: CachedObject = {
+      revision: stored.revision,
+      object: readObject(tenant, id, record),
+      seenAt: now,
+      unchecked: { record, seal },
+    }
+    cache.set(space, id, entry)
+    return entry
+  }
+
+  /** @throws Error when the record is not one that the tenant's partition sealed: it was edited, swapped or renamed. */
+  async #check(id: string, entry: CachedObject): Promise<void> {
+    const { partition, space } = this.#parts
+    const { unchecked } = entry
+    if (unchecked === undefined) return
+    if (!(await partition.checkRecord(unchecked.record, unchecked.seal))) {
+      throw new Error(`the stored record of ${id} in ${space} does not bear its partition's seal`)
+    }
+    entry.unchecked = undefined
+  }
+}
+
+const unsealed = new Uint8Array(0)
