@@ -1,154 +1,144 @@
-import { createHash } from 'node:crypto'
-import { KmipError } from '../../spec/kmip-error.ts'
-import type { Place, Space } from './ledger.ts'
+import type { IndexTerm, Place, Space } from './ledger.ts'
 
-/**
- * The keys of the database: a byte for the table, then
- * - values: space, kind, identifier
- * - index: space, attribute, value, position (order and birth, the newest first), identifier
- * - counters: space, attribute, value
- * - nonces: revision modulo `nonceSlots`
- * Spaces and attributes are preceded by their lengths, so none is a prefix of another's keys. The longest key has 1,777 of lmdb's 1,978 bytes.
+/*
+ * The replica's keys: one ordered space of bytes. A first byte tells the kind; strings are ended by 00 and never hold one;
+ * term values are escaped so that their order is kept and none is the beginning of another.
  */
-const table = { head: 0, value: 1, index: 2, counter: 3, nonce: 4 } as const
+const family = { head: 1, value: 2, index: 3, counter: 4 } as const
+const placeKinds = { object: 1, unique: 2, setting: 3 } as const
 
-export const headKey = Buffer.of(table.head)
+/** Bytes that a term's value may have: with escapes and an identifier it stays below the 1,978 bytes of an lmdb key. */
+export const longestTerm = 512
+/** Bytes that an identifier may have in the index. */
+export const longestId = 512
 
-/** How many of the latest revisions keep their nonces. */
-export const nonceSlots = 65_536
+/** The key under which the replica keeps the revision it has reached. */
+export const headKey: Uint8Array = Buffer.from([family.head])
 
-const kinds = ['object', 'unique', 'setting'] as const satisfies readonly Place['kind'][]
-const longestSpace = 80
-const longestAttribute = 64
-const longestId = 1024
-/** Longer values are cut in the index and told by their hash. */
-const longestValue = 256
-
-/** @throws KmipError InvalidField when the identifier or name is empty or too long. */
 export function valueKey({ space, kind, id }: Place): Buffer {
-  const length = Buffer.byteLength(id)
-  if (length === 0 || length > longestId)
-    throw new KmipError('InvalidField', `An identifier or name has ${length} bytes of UTF-8; it must have 1 to ${longestId}.`)
-  const prefix = kindPrefix(space, kind)
-  const key = Buffer.allocUnsafe(prefix.length + length)
-  prefix.copy(key)
-  key.write(id, prefix.length)
+  const spaceLength = Buffer.byteLength(space)
+  const key = Buffer.allocUnsafe(spaceLength + 3 + Buffer.byteLength(id))
+  key[0] = family.value
+  key.write(space, 1)
+  key[spaceLength + 1] = 0
+  key[spaceLength + 2] = placeKinds[kind]
+  key.write(id, spaceLength + 3)
   return key
 }
 
-/** What all the keys of one kind in one space begin with. */
+/** The beginning of the keys of all places of a kind. */
 export function kindPrefix(space: Space, kind: Place['kind']): Buffer {
-  const name = `${space} ${kind}`
-  let prefix = prefixes.get(name)
-  if (prefix === undefined) {
-    prefix = Buffer.concat([Buffer.of(table.value), measured(space, longestSpace), Buffer.of(kinds.indexOf(kind))])
-    if (prefixes.size > 4096) prefixes.clear()
-    prefixes.set(name, prefix)
-  }
+  return valueKey({ space, kind, id: '' })
+}
+
+export function idOfValueKey(key: Uint8Array, prefixLength: number): string {
+  return text(key, prefixLength, key.length)
+}
+
+/** The beginning of the index entries of an attribute, and of its counters. */
+function attributePrefix(first: number, space: Space, attribute: string): Buffer {
+  const spaceLength = Buffer.byteLength(space)
+  const prefix = Buffer.allocUnsafe(spaceLength + Buffer.byteLength(attribute) + 3)
+  prefix[0] = first
+  prefix.write(space, 1)
+  prefix[spaceLength + 1] = 0
+  prefix.write(attribute, spaceLength + 2)
+  prefix[prefix.length - 1] = 0
   return prefix
 }
 
-const prefixes = new Map<string, Buffer>()
-
-/** What the index keys of all objects with this attribute value begin with; the counter's key has the same bytes behind its table's. */
-export function indexPrefix(space: Space, attribute: string, value: Uint8Array): Buffer {
-  return Buffer.concat([attributePrefix(space, attribute), indexedValue(value)])
+/** How many objects have the term. */
+export function counterKey(space: Space, term: IndexTerm): Buffer {
+  return Buffer.concat([attributePrefix(family.counter, space, term.attribute), escaped(term.value)])
 }
 
-/** What the index keys of all objects with this attribute begin with. */
-export function attributePrefix(space: Space, attribute: string): Buffer {
-  return Buffer.concat([Buffer.of(table.index), measured(space, longestSpace), measured(attribute, longestAttribute)])
+/** The beginning of the index entries with exactly this term. */
+export function termPrefix(space: Space, attribute: string, value: Uint8Array): Buffer {
+  return Buffer.concat([attributePrefix(family.index, space, attribute), escaped(value)])
 }
 
-/** The term that every object with terms has: what a search without conditions finds. */
-export const everyObject = { attribute: '', value: new Uint8Array(0) } as const
+const tailLength = 16
 
-export function counterKey(prefix: Buffer): Buffer {
-  const key = Buffer.from(prefix)
-  key[0] = table.counter
+/** An entry of the index. Entries of one term stand greatest order first, latest commit first among equals. */
+export function indexKey(space: Space, term: IndexTerm, order: number, revision: number, id: string): Buffer {
+  const prefix = termPrefix(space, term.attribute, term.value)
+  const key = Buffer.allocUnsafe(prefix.length + tailLength + Buffer.byteLength(id))
+  key.set(prefix, 0)
+  key.writeBigUInt64BE(descending(order), prefix.length)
+  key.writeBigUInt64BE(descending(revision), prefix.length + 8)
+  key.write(id, prefix.length + tailLength)
   return key
 }
 
-export function nonceKey(revision: number): Buffer {
-  const key = Buffer.allocUnsafe(3)
-  key[0] = table.nonce
-  key.writeUInt16BE(revision % nonceSlots, 1)
-  return key
+export interface IndexEntry {
+  readonly order: number
+  readonly revision: number
+  readonly id: string
 }
 
-/** The first key that does not begin with these bytes. */
-export function after(prefix: Buffer): Buffer {
-  const key = Buffer.from(prefix)
-  for (let last = key.length - 1; last >= 0; last--) {
-    if (key[last] !== 0xff) {
-      key[last]!++
-      return key.subarray(0, last + 1)
+/** Reads an entry whose term ends at `termEnd`. */
+export function readIndexKey(key: Uint8Array, termEnd: number): IndexEntry {
+  const view = Buffer.from(key.buffer, key.byteOffset, key.byteLength)
+  return {
+    order: ascending(view.readBigUInt64BE(termEnd)),
+    revision: ascending(view.readBigUInt64BE(termEnd + 8)),
+    id: text(view, termEnd + tailLength, view.length),
+  }
+}
+
+/** Where the escaped value ends that begins at `start`: after its two closing bytes. */
+export function endOfTerm(key: Uint8Array, start: number): number {
+  for (let at = start; at < key.length - 1; at++) {
+    if (key[at] !== 0) continue
+    if (key[at + 1] === 0) return at + 2
+    at++
+  }
+  throw new RangeError('an index key has no end of its term')
+}
+
+/** The least key that is greater than every key with this beginning. */
+export function afterPrefix(prefix: Uint8Array): Buffer {
+  const after = Buffer.from(prefix)
+  for (let at = after.length - 1; at >= 0; at--) {
+    const byte = after[at] as number
+    if (byte < 0xff) {
+      after[at] = byte + 1
+      return after.subarray(0, at + 1)
     }
   }
-  return Buffer.alloc(1978, 0xff)
+  throw new RangeError('no key is greater than a beginning of ff alone')
 }
 
-/** The half-open range of index keys whose values are from `from` to `to`; long values may bring in some that are not. */
-export function indexRange(prefix: Buffer, from: Uint8Array, to: Uint8Array): { readonly start: Buffer; readonly end: Buffer } {
-  const start = from.length > longestValue ? escaped(from.subarray(0, longestValue), cutMark) : escaped(from, endMark)
-  const end = to.length > longestValue ? escaped(to.subarray(0, longestValue), cutMark) : escaped(to, endMark)
-  return { start: Buffer.concat([prefix, start]), end: after(Buffer.concat([prefix, end])) }
+/** The beginning of an attribute's entries, its length being where their values start. */
+export function attributeStart(space: Space, attribute: string): Buffer {
+  return attributePrefix(family.index, space, attribute)
 }
 
-/** Where in an index key the position begins, and whether the value was cut. */
-export function positionIn(key: Buffer, prefix: Buffer): { readonly at: number; readonly cut: boolean } {
-  for (let at = key.indexOf(0, prefix.length); at >= 0; at = key.indexOf(0, at + 2)) {
-    if (key[at + 1] === endMark) return { at: at + 2, cut: false }
-    if (key[at + 1] === cutMark) return { at: at + 2 + hashLength, cut: true }
-  }
-  throw new Error('an index key has no end of its value: the replica is damaged; restore it from a backup or the cluster')
-}
-
-export const positionLength = 14
-/** The birth of what is not committed yet: after all that is. */
-export const unborn = 2 ** 48 - 1
-
-/** Sorts bytewise as Locate lists: the greatest order first, then the latest birth. `born` is the revision that first stored the object. */
-export function positionBytes(order: number, born: number): Buffer {
-  const bytes = Buffer.allocUnsafe(positionLength)
-  bytes.writeDoubleBE(order === 0 ? 0 : order)
-  // An IEEE 754 number orders like its bits once the sign is turned; all of it again for the greatest first.
-  if (bytes[0]! < 0x80) {
-    bytes[0]! ^= 0x80
-    for (let each = 0; each < 8; each++) bytes[each]! ^= 0xff
-  }
-  bytes.writeUIntBE(unborn - born, 8, 6)
-  return bytes
-}
-
-/** Terminated so that values order bytewise and none is a prefix of another: 00 becomes 00 FF, the end is 00 01, a cut 00 02 and a hash. */
-function indexedValue(value: Uint8Array): Buffer {
-  if (value.length <= longestValue) return escaped(value, endMark)
-  const hash = createHash('sha256').update(value).digest()
-  return Buffer.concat([escaped(value.subarray(0, longestValue), cutMark), hash])
-}
-
-const endMark = 1
-const cutMark = 2
-const hashLength = 32
-
-function escaped(value: Uint8Array, mark: number): Buffer {
+/** 00 becomes 00 ff, and 00 00 ends the value. */
+function escaped(value: Uint8Array): Buffer {
+  if (value.length > longestTerm) throw new RangeError(`a term's value has ${value.length} bytes, at most ${longestTerm} can be indexed`)
   let zeros = 0
   for (const byte of value) if (byte === 0) zeros++
-  const bytes = Buffer.allocUnsafe(value.length + zeros + 2)
+  const out = Buffer.allocUnsafe(value.length + zeros + 2)
   let at = 0
   for (const byte of value) {
-    bytes[at++] = byte
-    if (byte === 0) bytes[at++] = 0xff
+    out[at++] = byte
+    if (byte === 0) out[at++] = 0xff
   }
-  bytes[at] = 0
-  bytes[at + 1] = mark
-  return bytes
+  out[at++] = 0
+  out[at] = 0
+  return out
 }
 
-function measured(text: string, longest: number): Buffer {
-  const bytes = Buffer.from(text)
-  if (bytes.length > longest)
-    throw new Error(`"${text}" has ${bytes.length} bytes; a space has at most ${longestSpace}, an attribute ${longestAttribute}`)
-  return Buffer.concat([Buffer.of(bytes.length), bytes])
+/** Orders are integers (milliseconds): as descending bytes the greatest comes first. */
+function descending(value: number): bigint {
+  return 0x7fffffffffffffffn - BigInt(Math.trunc(value))
+}
+
+function ascending(value: bigint): number {
+  return Number(0x7fffffffffffffffn - value)
+}
+
+function text(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')
 }
