@@ -15,18 +15,16 @@ export class AttributeSet {
   #table: Map<AttributeName, readonly AttributeInstance[]>
   #shared: boolean
 
-  constructor(instances: Iterable<AttributeInstance> = none) {
-    this.#table = new Map()
-    this.#shared = false
+  /** `shared` is for copies. */
+  constructor(instances: Iterable<AttributeInstance> = none, shared?: Map<AttributeName, readonly AttributeInstance[]>) {
+    this.#table = shared ?? new Map()
+    this.#shared = shared !== undefined
     for (const instance of instances) this.#table.set(instance.name, [...this.#instances(instance.name), withIndex(instance, this)])
   }
 
   copy(): AttributeSet {
-    const copy = new AttributeSet()
-    copy.#table = this.#table
-    copy.#shared = true
     this.#shared = true
-    return copy
+    return new AttributeSet(none, this.#table)
   }
 
   /** The value of a single-instance attribute, or of the first instance. */

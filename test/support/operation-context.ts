@@ -1,18 +1,33 @@
-import { randomBytes } from 'node:crypto'
-import { KmipError } from '../../spec/kmip-error.ts'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { OperationName } from '../../spec/operations.ts'
 import type { RequestPayload, ResponsePayload } from '../../spec/values.ts'
-import { indexTerms, type ManagedObject, Secret } from '../../src/objects/index.ts'
+import { type ManagedObject, Secret } from '../../src/objects/index.ts'
 import { type Context, operationTable } from '../../src/operations/index.ts'
-import { type ObjectRecords, ObjectStore } from '../../src/operations/object-store.ts'
+import { ObjectCache } from '../../src/operations/object-cache.ts'
+import { ObjectStore } from '../../src/operations/object-store.ts'
+import { StoredObjects } from '../../src/operations/stored-objects.ts'
 import { createSoftwarePartition, openSoftwarePartition, type Partition } from '../../src/partitions/index.ts'
+import { type EmbeddedLedger, type LocalReplica, openEmbeddedLedger, type Space, UnitOfWork } from '../../src/store/index.ts'
 
 export interface OperationBench {
-  readonly context: Context
-  /** The objects as they are staged, by identifier. */
-  readonly objects: ReadonlyMap<string, ManagedObject>
-  /** Runs one operation as the dispatcher would: without its envelope, at the time of the bench or another (seconds since 1970). */
+  readonly context: Pick<Context, 'now' | 'partition' | 'policy'>
+  /** The objects as they are committed. */
+  readonly objects: { get(uniqueIdentifier: string): ManagedObject | undefined; readonly size: number }
+  /** Runs one operation as a request of its own and commits it, at the time of the bench or another (seconds since 1970). */
   run<O extends OperationName>(operation: O, request: RequestPayload<O>, now?: number): Promise<ResponsePayload<O>>
+  /** Begins a request of several items, to be committed, rolled back or dropped. */
+  begin(now?: number): BenchRequest
+  readonly space: Space
+}
+
+export interface BenchRequest {
+  readonly context: Context
+  readonly unit: UnitOfWork
+  run<O extends OperationName>(operation: O, request: RequestPayload<O>): Promise<ResponsePayload<O>>
+  commit(): Promise<void>
 }
 
 interface Options {
@@ -22,34 +37,66 @@ interface Options {
   readonly partition?: Partition
 }
 
-/** A real context over a software partition and objects in memory: what handlers see, without a store. */
+/** A tenant of its own over a software partition and the embedded ledger: handlers run for real, commit and all. */
 export function operationContext(options: Options = {}): OperationBench {
-  const objects = new Map<string, ManagedObject>()
-  const records = memoryRecords(objects)
+  const { ledger, replica } = testLedger()
+  const cache = new ObjectCache()
   const partition = options.partition ?? softwarePartition()
   const policy = options.policy ?? { sensitive: false, extractable: true }
-  const at = (now: number): Context => ({
-    now,
-    nowMilliseconds: now * 1000,
-    objects: new ObjectStore(records, now * 1000),
-    partition,
-    policy,
-    server: {
-      versions: ['2.1', '1.4', '1.0'],
-      operations: Object.keys(operationTable) as OperationName[],
-      vendorIdentification: 'Tresor',
-      serverName: 'test',
-      serverVersion: '0.0.0',
-      serverSerialNumber: '0',
-      profiles: [],
-    },
-  })
-  const context = at(options.now ?? 1_700_000_000)
-  return {
-    context,
-    objects,
-    run: (operation, request, now) => operationTable[operation].handler(now === undefined ? context : at(now), request),
+  const tenant = randomUUID()
+  const space = `t/${tenant}` as Space
+  const start = options.now ?? 1_700_000_000
+  const recordsOf = (unit: UnitOfWork) => new StoredObjects({ unit, replica, space, tenant, partition, cache })
+  // Requests of one second follow each other by the millisecond, as on a clock.
+  let milliseconds = 0
+
+  function begin(now = start): BenchRequest {
+    replica.renew()
+    const unit = new UnitOfWork(replica, space)
+    const records = recordsOf(unit)
+    const nowMilliseconds = now * 1000 + (milliseconds++ % 1000)
+    const context = { now, nowMilliseconds, objects: new ObjectStore(records, nowMilliseconds), partition, policy, server }
+    return {
+      context,
+      unit,
+      run: (operation, request) => operationTable[operation].handler(context, request),
+      async commit() {
+        await records.seal()
+        const changes = unit.changes()
+        const outcome = changes === undefined ? undefined : await ledger.commit(changes)
+        if (outcome !== undefined && outcome.outcome !== 'committed') throw new Error(`not committed: ${outcome.outcome}`)
+        replica.renew()
+      },
+    }
   }
+
+  return {
+    context: { now: start, partition, policy },
+    space,
+    objects: {
+      get: (id) => recordsOf(new UnitOfWork(replica, space)).peek(id),
+      get size() {
+        return replica.find(space, [], { offset: 0, limit: 0 }).total
+      },
+    },
+    begin,
+    async run(operation, payload, now) {
+      const request = begin(now)
+      const answer = await request.run(operation, payload)
+      await request.commit()
+      return answer
+    },
+  }
+}
+
+const server: Context['server'] = {
+  versions: ['2.1', '1.4', '1.0'],
+  operations: Object.keys(operationTable) as OperationName[],
+  vendorIdentification: 'Tresor',
+  serverName: 'test',
+  serverVersion: '0.0.0',
+  serverSerialNumber: '0',
+  profiles: [],
 }
 
 export function softwarePartition(): Partition {
@@ -57,30 +104,14 @@ export function softwarePartition(): Partition {
   return openSoftwarePartition({ name: 'test', rootSecret, ring: createSoftwarePartition({ name: 'test', rootSecret }).ring })
 }
 
-function memoryRecords(objects: Map<string, ManagedObject>): ObjectRecords {
-  const names = new Map<string, string>()
-  return {
-    read: async (uniqueIdentifier) => objects.get(uniqueIdentifier),
-    peek: (uniqueIdentifier) => objects.get(uniqueIdentifier),
-    find(ranges, { offset, limit }, accept) {
-      const found = [...objects.values()]
-        .filter((object) => {
-          const terms = indexTerms(object)
-          const inAll = ranges.every(({ attribute, from, to }) =>
-            terms.some(
-              (term) => term.attribute === attribute && Buffer.compare(term.value, from) >= 0 && Buffer.compare(term.value, to) <= 0,
-            ),
-          )
-          return inAll && accept?.(object) !== false
-        })
-        .reverse()
-      return { ids: found.slice(offset, offset + limit).map(({ uniqueIdentifier }) => uniqueIdentifier), total: found.length }
-    },
-    stage: (object) => void objects.set(object.uniqueIdentifier, object),
-    reserveName(name, uniqueIdentifier) {
-      if (names.has(name)) throw new KmipError('NonUniqueNameAttribute', `The name ${name} is taken.`)
-      names.set(name, uniqueIdentifier)
-    },
-    releaseName: (name) => void names.delete(name),
+let opened: { readonly ledger: EmbeddedLedger; readonly replica: LocalReplica } | undefined
+
+/** One ledger for all benches of a test process, in a folder that goes with it. */
+export function testLedger(): { readonly ledger: EmbeddedLedger; readonly replica: LocalReplica } {
+  if (opened === undefined) {
+    const directory = mkdtempSync(join(tmpdir(), 'tresor-operations-'))
+    opened = openEmbeddedLedger({ directory })
+    process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   }
+  return opened
 }
