@@ -6,3 +6,6 @@ export const adminSocket = 'admin.sock'
 
 /** Bytes of a call at most. */
 export const maximumCall = 1024 * 1024
+
+/** Bytes of a Unix socket's path that every system takes (sun_path is 104 on macOS, 108 on Linux). */
+export const longestSocketPath = 103

@@ -1,0 +1,71 @@
+import type { ObjectStore } from '../operations/object-store.ts'
+import type { Partition } from '../partitions/index.ts'
+import type { Registry, TenantId } from '../tenants/index.ts'
+
+/** A client's certificate and its issuer's, PEM. */
+export interface IssuedCertificate {
+  readonly certificate: string
+  readonly authority: string
+  /** What the client must trust to know this server: the issuer of the server's certificate. */
+  readonly serverAuthority: string
+}
+
+/** What may be asked to be certified: a user, with a public key or a certificate request (PEM). */
+export interface CertificateRequest {
+  readonly tenant: string
+  readonly user: string
+  readonly publicKey?: string | undefined
+  readonly csr?: string | undefined
+  readonly days?: number | undefined
+}
+
+/** A cluster member as `cluster status` shows it. */
+export interface ClusterMember {
+  readonly id: string
+  readonly name: string
+  readonly role: string
+  readonly peerUrl: string
+  readonly problem: string | undefined
+}
+
+/** The cluster that the node is part of. */
+export interface AdministeredCluster {
+  readonly node: string
+  state(): Promise<{ readonly members: readonly ClusterMember[]; readonly majority: boolean }>
+  /** A join token. @throws when no address for joining is configured */
+  invite(options: { readonly uses?: number | undefined; readonly minutes?: number | undefined }): Promise<string>
+  remove(memberId: string): Promise<void>
+}
+
+export interface NodeStatus {
+  readonly version: string
+  readonly pid: number
+  /** HOST:PORT. */
+  readonly kmip: readonly string[]
+  readonly https: readonly string[]
+  readonly operator: string | undefined
+  /** Process identifiers by name. */
+  readonly processes: Readonly<Record<string, number>>
+  /** Sentences about what keeps it from serving. */
+  readonly problems: readonly string[]
+}
+
+/** A running node as the admin API reaches it; the composition root makes it. */
+export interface AdministeredNode {
+  readonly registry: Registry
+  status(): Promise<NodeStatus>
+  /** The keys of a new software partition, sealed under this node's root secret. @throws when there is none, saying what to do */
+  newSoftwareRing(name: string): Promise<Uint8Array>
+  /** Open in the process that serves it. @throws KmipError saying what its device lacks */
+  partition(name: string): Promise<Partition>
+  /** After a PKCS #11 partition was added or removed. */
+  partitionsChanged(): Promise<void>
+  /** The tenant's objects as they are now. */
+  objects(tenant: TenantId): Promise<ObjectStore>
+  /** @throws when this node has no client authority */
+  certify(request: CertificateRequest): Promise<IssuedCertificate>
+  /** Certificates, authorities and revocation lists are read again. */
+  reload(): Promise<void>
+  /** Undefined on a node that stands alone. */
+  readonly cluster: AdministeredCluster | undefined
+}

@@ -1,0 +1,33 @@
+import { z } from 'zod'
+import type { AdminMethod } from './admin-server.ts'
+import type { AdministeredCluster, AdministeredNode } from './administered-node.ts'
+import { checked, text } from './parameters.ts'
+
+const invitation = z.strictObject({ uses: z.int().min(1).max(100).optional(), minutes: z.int().min(1).max(10_080).optional() })
+const removal = z.strictObject({ member: text })
+
+/** The cluster as its members see it. */
+export function clusterMethods(node: AdministeredNode): Record<string, AdminMethod> {
+  return {
+    'cluster.status': async () => {
+      const cluster = clusterOf(node)
+      return { node: cluster.node, ...(await cluster.state()) }
+    },
+    'cluster.invite': async (call) => ({ token: await clusterOf(node).invite(checked(invitation, call)) }),
+    'cluster.remove': async (call) => {
+      const { member: wanted } = checked(removal, call)
+      const cluster = clusterOf(node)
+      const { members } = await cluster.state()
+      const member = members.find(({ id, name }) => id === wanted || name === wanted)
+      if (member === undefined) throw new Error(`the cluster has no member ${wanted}; it has ${members.map(({ name }) => name).join(', ')}`)
+      await cluster.remove(member.id)
+      return { member: member.name }
+    },
+  }
+}
+
+function clusterOf({ cluster }: AdministeredNode): AdministeredCluster {
+  if (cluster === undefined)
+    throw new Error('this node stands alone. To begin a cluster with it: stop it, run tresor cluster init, and start it again')
+  return cluster
+}

@@ -1,0 +1,27 @@
+import { z } from 'zod'
+
+/** A call whose parameters are wrong: the caller's mistake, told as a sentence. */
+export class BadCall extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'BadCall'
+  }
+}
+
+/** @throws BadCall naming the parameter and what it must be */
+export function checked<T extends z.ZodType>(schema: T, parameters: unknown): z.output<T> {
+  const parsed = schema.safeParse(parameters)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const where = issue === undefined || issue.path.length === 0 ? 'the call' : issue.path.join('.')
+  throw new BadCall(`${where}: ${issue?.message ?? 'is not understood'}`)
+}
+
+/** Text that is not empty and not endless. */
+export const text = z.string().min(1).max(1024)
+
+/** PEM of a key, a request or a chain. */
+export const pem = z
+  .string()
+  .max(256 * 1024)
+  .startsWith('-----BEGIN ')

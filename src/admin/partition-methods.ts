@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import type { PartitionDefinition } from '../tenants/index.ts'
+import type { AdminMethod } from './admin-server.ts'
+import type { AdministeredNode } from './administered-node.ts'
+import { checked, text } from './parameters.ts'
+
+const named = z.strictObject({ partition: text })
+const addition = z.strictObject({
+  partition: text,
+  module: text,
+  token: text,
+  serial: text.optional(),
+  pinFile: text,
+})
+
+/** Partitions: where tenants' keys are made and used. */
+export function partitionMethods(node: AdministeredNode): Record<string, AdminMethod> {
+  const { registry } = node
+  return {
+    'partition.add': async (call) => {
+      const { partition: name, module, token, serial, pinFile } = checked(addition, call)
+      await registry.addPartition({ kind: 'pkcs11', name, module, token, pinFile, ...(serial === undefined ? {} : { serial }) })
+      try {
+        await node.partitionsChanged()
+        return await shown(node, name)
+      } catch (error) {
+        // What cannot be opened is not left behind: the name stays free for the next attempt.
+        await registry.removePartition(name)
+        await node.partitionsChanged()
+        throw error
+      }
+    },
+    'partition.list': async () => {
+      const tenants = await registry.listTenants()
+      return (await registry.listPartitions()).map((definition) => ({
+        ...described(definition),
+        tenants: tenants.filter(({ partition }) => partition === definition.name).map(({ id }) => id),
+      }))
+    },
+    'partition.show': async (call) => await shown(node, checked(named, call).partition),
+    'partition.remove': async (call) => {
+      const { partition } = checked(named, call)
+      await registry.removePartition(partition)
+      await node.partitionsChanged()
+      return { partition }
+    },
+  }
+}
+
+async function shown(node: AdministeredNode, name: string) {
+  const definitions = await node.registry.listPartitions()
+  const definition = definitions.find((candidate) => candidate.name === name)
+  if (definition === undefined) {
+    const names = definitions.map((candidate) => candidate.name).join(', ')
+    throw new Error(`partition ${name} does not exist; ${names === '' ? 'there are none yet' : `the partitions are: ${names}`}`)
+  }
+  const { epoch, mechanisms, details } = await (await node.partition(name)).describe()
+  const tenants = (await node.registry.listTenants()).filter(({ partition }) => partition === name).map(({ id }) => id)
+  return { ...described(definition), tenants, epoch, details, mechanisms }
+}
+
+/** A definition without its sealed keys. */
+function described(definition: PartitionDefinition) {
+  if (definition.kind === 'software') return { partition: definition.name, kind: definition.kind }
+  const { name, kind, module, token, serial, pinFile } = definition
+  return { partition: name, kind, module, token, serial, pinFile }
+}

@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import { Secret } from '../objects/index.ts'
+import type { PartitionDefinition, Tenant } from '../tenants/index.ts'
+import { permissionsOf, type TenantPolicy, tenantId } from '../tenants/index.ts'
+import type { AdminMethod } from './admin-server.ts'
+import type { AdministeredNode } from './administered-node.ts'
+import { checked, pem, text } from './parameters.ts'
+
+const named = z.strictObject({ tenant: text })
+const addition = z.strictObject({
+  tenant: text,
+  partition: text.optional(),
+  policy: z
+    .strictObject({
+      freshness: z.int().min(0).max(60_000).optional(),
+      defaultExtractable: z.boolean().optional(),
+      defaultSensitive: z.boolean().optional(),
+    })
+    .optional(),
+})
+const enrollment = z.strictObject({
+  tenant: text,
+  user: text,
+  role: text.optional(),
+  /** The key to certify; without it and without a request nothing is issued. */
+  publicKey: pem.optional(),
+  csr: pem.optional(),
+  days: z.int().min(1).max(3650).optional(),
+})
+const password = z.strictObject({ tenant: text, user: text, password: z.string().min(8).max(1024) })
+const user = z.strictObject({ tenant: text, user: text })
+
+/** Tenants and their users. */
+export function tenantMethods(node: AdministeredNode): Record<string, AdminMethod> {
+  const { registry } = node
+  return {
+    'tenant.add': async (call) => {
+      const { tenant, partition, policy } = checked(addition, call)
+      const made = await registry.addTenant(tenant, partition ?? (await ownPartition(node, tenant)), defined(policy))
+      return await summary(node, made)
+    },
+    'tenant.list': async () => await Promise.all((await registry.listTenants()).map((tenant) => summary(node, tenant))),
+    'tenant.show': async (call) => {
+      const { tenant, users } = await registry.showTenant(checked(named, call).tenant)
+      const objects = await node.objects(tenant.id)
+      const count = (storage: { onLine: boolean; destroyed: boolean }) =>
+        objects.find({ attributes: [], ...storage, offset: 0, limit: 0 }).total
+      return {
+        ...(await summary(node, tenant)),
+        policy: tenant.policy,
+        objects: count({ onLine: true, destroyed: false }),
+        destroyed: count({ onLine: false, destroyed: true }),
+        users: users.map(({ name, permissions, createdAt }) => ({ name, permissions, createdAt })),
+      }
+    },
+    'tenant.remove': async (call) => {
+      const { tenant: name } = checked(named, call)
+      const { tenant } = await registry.showTenant(name)
+      await registry.removeTenant(name)
+      await dropOwnPartition(node, tenant)
+      return { tenant: tenant.id }
+    },
+    'tenant.enroll': async (call) => {
+      const { tenant, user: name, role, publicKey, csr, days } = checked(enrollment, call)
+      permissionsOf(role)
+      // A key that cannot be certified must not leave a user behind.
+      await registry.showTenant(tenant)
+      const issued =
+        publicKey === undefined && csr === undefined ? undefined : await node.certify({ tenant, user: name, publicKey, csr, days })
+      const enrolled = await registry.enroll(tenant, name, role)
+      return { ...enrolled, issued }
+    },
+    'tenant.password': async (call) => {
+      const { tenant, user: name, password: plain } = checked(password, call)
+      await registry.setPassword(tenant, name, new Secret(Buffer.from(plain, 'utf8')))
+      return { tenant, user: name }
+    },
+    'tenant.dismiss': async (call) => {
+      const { tenant, user: name } = checked(user, call)
+      await registry.removeUser(tenant, name)
+      return { tenant, user: name }
+    },
+  }
+}
+
+/** A partition of the tenant's own, in software, under the tenant's name. */
+async function ownPartition(node: AdministeredNode, tenant: string): Promise<string> {
+  const name: string = tenantId(tenant)
+  const existing = await partitionNamed(node, name)
+  if (existing === undefined) {
+    const ring = Buffer.from(await node.newSoftwareRing(name)).toString('base64')
+    await node.registry.addPartition({ kind: 'software', name, ring })
+  }
+  return name
+}
+
+async function dropOwnPartition(node: AdministeredNode, { id, partition }: Tenant): Promise<void> {
+  const definition = await partitionNamed(node, partition)
+  if (definition?.kind !== 'software' || definition.name !== id) return
+  const others = (await node.registry.listTenants()).some((other) => other.partition === partition)
+  if (!others) await node.registry.removePartition(partition)
+}
+
+async function partitionNamed({ registry }: AdministeredNode, name: string): Promise<PartitionDefinition | undefined> {
+  return (await registry.listPartitions()).find((definition) => definition.name === name)
+}
+
+async function summary(node: AdministeredNode, { id, partition, createdAt }: Tenant) {
+  const kind = (await partitionNamed(node, partition))?.kind
+  return { tenant: id, partition, kind, createdAt }
+}
+
+function defined(policy: { readonly [K in keyof TenantPolicy]?: TenantPolicy[K] | undefined } = {}): Partial<TenantPolicy> {
+  return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined))
+}
