@@ -286,3 +286,16 @@ test('the same PKCS #1 bytes come back, of a key that went through PKCS #8', (t)
   const again = fromPlain(plain, 'PKCS_1', 'PKCS_1') as Uint8Array
   t.is(createHash('sha256').update(again).digest('hex'), createHash('sha256').update(pkcs1).digest('hex'))
 })
+
+test('an EC private key that a device gave back without its public key is completed', (t) => {
+  const whole = pairs[1]![2].privateKey.export({ ...der, type: 'pkcs8' })
+  const sec1 = pairs[1]![2].privateKey.export({ ...der, type: 'sec1' })
+  // PrivateKeyInfo around an ECPrivateKey of version and 32 bytes: 65 bytes, of the 138 with the public key.
+  const bare = Buffer.concat([
+    Buffer.from('3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420', 'hex'),
+    sec1.subarray(7, 39),
+  ])
+  const plain = { kind: 'private', type: { algorithm: 'EC', length: 256, curve: 'P_256' }, bytes: bare } as const
+  t.deepEqual(fromPlain(plain, 'PKCS_8', 'PKCS_8'), whole)
+  t.deepEqual(fromPlain(plain, 'ECPrivateKey', 'PKCS_8'), sec1)
+})

@@ -16,16 +16,14 @@ const idEcPublicKey = '06072a8648ce3d0201'
 
 /** An EC private key in one of ECPrivateKey, PKCS_8 and the transparent formats. @throws KmipError KeyFormatTypeNotSupported. */
 export function ecPrivateMaterial(key: KeyObject, curve: CurveName, format: KeyFormat): KeyMaterial {
-  if (format === 'ECPrivateKey') return key.export({ format: 'der', type: 'sec1' })
-  if (format === 'PKCS_8') return key.export({ format: 'der', type: 'pkcs8' })
+  if (format === 'ECPrivateKey') return withPublicKey(key, curve).export({ format: 'der', type: 'sec1' })
+  if (format === 'PKCS_8') return withPublicKey(key, curve).export({ format: 'der', type: 'pkcs8' })
   switch (format) {
     case 'TransparentECPrivateKey':
     case 'TransparentECDSAPrivateKey':
     case 'TransparentECDHPrivateKey':
     case 'TransparentECMQVPrivateKey': {
-      // RFC 5915: version, then the private key.
-      const scalar = contentOf(elementsOf(key.export({ format: 'der', type: 'sec1' }))[1])
-      return { format, recommendedCurve: curve, d: toBigInteger(scalar) }
+      return { format, recommendedCurve: curve, d: toBigInteger(scalarOf(key)) }
     }
     default:
       throw formatNotSupported('An EC private key', format, 'ECPrivateKey, PKCS_8 and TransparentECPrivateKey')
@@ -47,8 +45,20 @@ export function ecPublicMaterial(key: KeyObject, curve: CurveName, format: KeyFo
   }
 }
 
+/** Devices give a private key back without its public key, which is optional (RFC 5915 §3); clients registered it with one. */
+function withPublicKey(key: KeyObject, curve: CurveName): KeyObject {
+  const elements = elementsOf(key.export({ format: 'der', type: 'sec1' }))
+  const isComplete = elements.length === 4
+  return isComplete ? key : ecPrivateKey({ recommendedCurve: curve, d: toBigInteger(scalarOf(key)) })
+}
+
+/** RFC 5915 §3: the version comes first, then the private key. */
+function scalarOf(key: KeyObject): Uint8Array {
+  return contentOf(elementsOf(key.export({ format: 'der', type: 'sec1' }))[1])
+}
+
 /** The key of a Transparent EC Private Key (KMIP 2.1 §3.11). */
-export function ecPrivateKey(material: PrivateMaterial): KeyObject {
+export function ecPrivateKey(material: Pick<PrivateMaterial, 'recommendedCurve' | 'd'>): KeyObject {
   const { oid, bits, node } = curveOf(material.recommendedCurve)
   const digits = fromBigInteger(material.d)
   const size = Math.ceil(bits / 8)
