@@ -2,6 +2,7 @@ import { type OperationName, operations } from '../../spec/operations.ts'
 import { isWithin, servedVersions, type Version, versions } from '../../spec/versions.ts'
 import { type Context, operationTable, type ServerFacts } from '../operations/index.ts'
 import type { ObjectStore } from '../operations/object-store.ts'
+import type { Partition } from '../partitions/index.ts'
 import type { Ledger, Replica, Space } from '../store/index.ts'
 import {
   Identities,
@@ -36,12 +37,12 @@ export interface ServerFiles {
   readonly trust: TrustFiles
 }
 
-/** One request's staged changes, as the composition root joins objects, partition and store. */
+/** One request's objects, as the composition root joins them of store and partition. */
 export type BeginUnit = (
   tenant: TenantContext,
-  partition: Awaited<ReturnType<TenantContext['partition']>>,
+  partition: Partition,
   milliseconds: number,
-) => Omit<Attempt, 'context'> & { readonly objects: ObjectStore }
+) => { readonly objects: ObjectStore; readonly records: Omit<Attempt, 'context'> }
 
 export interface ServingOptions {
   readonly ledger: Ledger
@@ -82,17 +83,22 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const begin = async (identity: Identity, { header }: { readonly header: { readonly version: Version } }, milliseconds: number) => {
     const tenant = partitions.contextOf(identity)
     const partition = await tenant.partition()
-    const unit = options.beginUnit(tenant, partition, milliseconds)
+    const { objects, records } = options.beginUnit(tenant, partition, milliseconds)
     const { defaultSensitive: sensitive, defaultExtractable: extractable } = tenant.tenant.policy
     const context: Context = {
       now: Math.floor(milliseconds / 1000),
       nowMilliseconds: milliseconds,
-      objects: unit.objects,
+      objects,
       partition,
       server: facts[header.version],
       policy: { sensitive, extractable },
     }
-    return { context, savepoint: () => unit.savepoint(), rollback: (to: number) => unit.rollback(to), changes: () => unit.changes() }
+    return {
+      context,
+      savepoint: () => records.savepoint(),
+      rollback: (to: number) => records.rollback(to),
+      changes: () => records.changes(),
+    }
   }
   const service = new KmipService({ ledger, settings, identities, passwords: new Passwords(), limits, log, metrics, begin, now })
   await ledger.barrier().catch((error: unknown) => log.warn('the ledger does not answer yet', { error }))

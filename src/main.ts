@@ -1,0 +1,379 @@
+import { createWriteStream, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type ClusterNode, startClusterNode } from './cluster/index.ts'
+import type { Config } from './config.ts'
+import { type DataFolder, dataFolder, loadServerFiles, makeDataFolder, renewServerCertificate, serverFilesMark } from './node-files.ts'
+import { ObjectStore } from './operations/object-store.ts'
+import {
+  connectHsm,
+  type HsmConnection,
+  openPkcs11Partition,
+  openSoftwarePartition,
+  type Partition,
+  readKeyFile,
+  serveHsm,
+} from './partitions/index.ts'
+import { createLog, type Log } from './server/log.ts'
+import { Metrics } from './server/metrics.ts'
+import { ObjectCache } from './server/object-cache.ts'
+import { Records } from './server/object-records.ts'
+import { type ChildService, serveAsChild } from './server/process-messages.ts'
+import { type Processes, startProcesses } from './server/processes.ts'
+import { type Serving, startServing } from './server/serving.ts'
+import {
+  connectLedger,
+  type Ledger,
+  type LedgerServer,
+  type LocalReplica,
+  openEmbeddedLedger,
+  ReplicaWriter,
+  serveLedger,
+  systemSpace,
+  tenantSpace,
+} from './store/index.ts'
+import { type PartitionDefinition, type PartitionOpener, type Pkcs11PartitionDefinition, Registry } from './tenants/index.ts'
+
+/*
+ * The composition root: the one place that names implementations. A node is this process, which has the ledger, and the processes it
+ * starts from this same file.
+ */
+
+/** A node, running. */
+export interface RunningNode {
+  readonly config: Config
+  readonly folder: DataFolder
+  readonly log: Log
+  readonly ledger: Ledger
+  readonly replica: LocalReplica
+  /** Tenants, partitions, users and rules. */
+  readonly registry: Registry
+  /** This node's part of the cluster, where there is one. */
+  readonly cluster: ClusterNode | undefined
+  readonly processes: Processes
+  /** Opens a partition in this process, for administration. */
+  readonly openPartition: PartitionOpener
+  /** Lets requests in progress end, for at most so many milliseconds (10,000 when left out), then closes everything. */
+  stop(milliseconds?: number): Promise<void>
+}
+
+export interface NodeChoices {
+  /** In place of the log that the configuration describes. */
+  readonly log?: Log
+}
+
+/**
+ * Starts a node: opens the ledger, starts what serves clients, watches for new certificates, lists and partitions.
+ * @throws Error that names what is missing and the cure; nothing stays open then.
+ */
+export async function startNode(config: Config, choices: NodeChoices = {}): Promise<RunningNode> {
+  const log = choices.log ?? logOf(config)
+  const folder = dataFolder(config)
+  await makeDataFolder(folder)
+  await renewServerCertificate(config, folder, new Date())
+  const closing: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const one of closing.splice(0).reverse()) await one()
+  }
+  try {
+    const store = await openStore(config, folder, log)
+    closing.push(() => store.close())
+    const { ledger, replica, cluster } = store
+    const registry = new Registry({ ledger, replica, systemSpace, spaceOf: tenantSpace, now: () => new Date() })
+    const openPartition = openerOf(config, folder, undefined)
+    const sockets = await serveLedgerWhereNeeded(config, folder, ledger, cluster)
+    if (sockets !== undefined) closing.push(() => sockets.close())
+    const metrics = new Metrics('ledger')
+    const processes = await startProcesses({
+      log,
+      workers: config.workers,
+      local: () => serve({ config, folder, log, name: 'node', ledger, replica, registry, openPartition }),
+      entry: fileURLToPath(import.meta.url),
+      setup: { config },
+      hsm: hsmPartitions(registry),
+      operator: config.operator,
+      own: () => metrics.snapshot(),
+      problems: async () => {
+        const problem = (await cluster?.problem()) ?? ledger.problem()
+        return problem === undefined ? [] : [problem]
+      },
+    })
+    const watching = watch(config, folder, { registry, ledger, processes, log })
+    return {
+      config,
+      folder,
+      log,
+      ledger,
+      replica,
+      registry,
+      cluster,
+      processes,
+      openPartition,
+      stop: async (milliseconds = drainMilliseconds) => {
+        clearInterval(watching)
+        log.info('the node stops')
+        await processes.stop(milliseconds)
+        await close()
+      },
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Milliseconds that requests in progress have when a node stops. */
+const drainMilliseconds = 10_000
+
+interface OpenStore {
+  readonly ledger: Ledger
+  readonly replica: LocalReplica
+  readonly cluster: ClusterNode | undefined
+  close(): Promise<void>
+}
+
+async function openStore(config: Config, folder: DataFolder, log: Log): Promise<OpenStore> {
+  if (config.cluster === undefined) {
+    const { ledger, replica } = openEmbeddedLedger({ directory: folder.store })
+    return { ledger, replica, cluster: undefined, close: () => ledger.close() }
+  }
+  const writer = new ReplicaWriter(folder.store)
+  try {
+    const { etcd } = config.cluster
+    const cluster = await startClusterNode({
+      folder: folder.cluster,
+      replica: writer,
+      log: (level, message) => log[level](message),
+      ...(etcd.path === undefined ? {} : { etcd: etcd.path }),
+    })
+    const close = async () => {
+      await cluster.close()
+      await writer.close()
+    }
+    return { ledger: cluster.ledger, replica: writer.replica, cluster, close }
+  } catch (error) {
+    await writer.close()
+    throw error
+  }
+}
+
+async function serveLedgerWhereNeeded(
+  config: Config,
+  folder: DataFolder,
+  ledger: Ledger,
+  cluster: ClusterNode | undefined,
+): Promise<LedgerServer | undefined> {
+  if (config.workers === 0) return undefined
+  return serveLedger(ledger, ledgerSocket(folder), cluster === undefined ? 'local' : 'asked')
+}
+
+function ledgerSocket(folder: DataFolder): string {
+  return join(folder.run, 'ledger.sock')
+}
+
+function hsmSocket(folder: DataFolder): string {
+  return join(folder.run, 'hsm.sock')
+}
+
+function hsmPartitions(registry: Registry): readonly Pkcs11PartitionDefinition[] {
+  const all = [...registry.settings.view().partitions.values()].map(({ value }) => value)
+  return all.filter((one): one is Pkcs11PartitionDefinition => one.kind === 'pkcs11')
+}
+
+/** Opens partitions of every kind: those in HSMs through the node's hsm process, where there is one. */
+function openerOf(config: Config, folder: DataFolder, hsm: HsmConnection | undefined): PartitionOpener {
+  return async (definition: PartitionDefinition): Promise<Partition> => {
+    if (definition.kind === 'software') {
+      const rootSecret = readKeyFile(folder.keyFile)
+      try {
+        const ring = Buffer.from(definition.ring, 'base64')
+        return openSoftwarePartition({ name: definition.name, rootSecret, ring, rootSecretSource: folder.keyFile })
+      } finally {
+        rootSecret.wipe()
+      }
+    }
+    return hsm === undefined ? openPkcs11Partition(placed(config, definition)) : awaitRemote(hsm.partition(definition.name))
+  }
+}
+
+/** The definition, with the paths that hold on this node. */
+function placed(config: Config, definition: Pkcs11PartitionDefinition): Parameters<typeof openPkcs11Partition>[0] {
+  const { name, module, token, serial, pinFile } = definition
+  const here = config.partitions[name]
+  return { name, module: here?.module ?? module, token, pinFile: here?.pinFile ?? pinFile, ...(serial === undefined ? {} : { serial }) }
+}
+
+/** A partition that was just defined reaches the hsm process a moment later than the workers. */
+async function awaitRemote(partition: Partition): Promise<Partition> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await partition.describe()
+      return partition
+    } catch (error) {
+      if (attempt === remoteAttempts) throw error
+      await new Promise((resolve) => setTimeout(resolve, remotePause))
+    }
+  }
+}
+
+const remoteAttempts = 20
+/** Milliseconds. */
+const remotePause = 250
+
+interface ServingChoice {
+  readonly config: Config
+  readonly folder: DataFolder
+  readonly log: Log
+  /** The process's name in metrics. */
+  readonly name: string
+  readonly ledger: Ledger
+  readonly replica: LocalReplica
+  readonly registry: Registry
+  readonly openPartition: PartitionOpener
+}
+
+/** Serves clients in this process. */
+function serve({ config, folder, log, name, ledger, replica, registry, openPartition }: ServingChoice): Promise<Serving> {
+  const cache = new ObjectCache()
+  return startServing({
+    ledger,
+    replica,
+    registry,
+    openPartition,
+    spaceOf: tenantSpace,
+    beginUnit: ({ tenant, space, guard }, partition, milliseconds) => {
+      const records = new Records({ tenant: tenant.id, space, guard, partition, replica, cache })
+      return { records, objects: new ObjectStore(records, milliseconds) }
+    },
+    kmip: config.listen.kmip,
+    https: config.listen.https,
+    loadFiles: () => loadServerFiles(config, folder),
+    limits: config.limits,
+    log,
+    metrics: new Metrics(name),
+    serverName: 'Tresor',
+    serverVersion,
+  })
+}
+
+const serverVersion = (JSON.parse(readFileSync(packageFile(), 'utf8')) as { readonly version: string }).version
+
+/** Compiled, this file lies two folders below the package's own. */
+function packageFile(): URL {
+  return new URL('../../package.json', import.meta.url)
+}
+
+function logOf(config: Config): Log {
+  const { level, format, file } = config.log
+  return createLog({ level, form: format, ...(file === undefined ? {} : { to: createWriteStream(file, { flags: 'a', mode: 0o600 }) }) })
+}
+
+/** Looks every two seconds for changed files, and for partitions that the hsm process should have. */
+function watch(
+  config: Config,
+  folder: DataFolder,
+  { registry, ledger, processes, log }: Pick<RunningNode, 'registry' | 'ledger' | 'processes' | 'log'>,
+): NodeJS.Timeout {
+  let files: string | undefined
+  let generation = registry.settings.view().generation
+  const look = async () => {
+    const mark = await serverFilesMark(config, folder)
+    if (files !== undefined && mark !== files) await processes.reload()
+    files = mark
+    await ledger.barrier()
+    const view = registry.settings.view()
+    if (view.generation === generation) return
+    generation = view.generation
+    await processes.setHsm(hsmPartitions(registry))
+  }
+  let looking = false
+  const timer = setInterval(() => {
+    if (looking) return
+    looking = true
+    look()
+      .catch((error: unknown) => log.warn('changes on disk or in the settings could not be taken over', { error }))
+      .finally(() => {
+        looking = false
+      })
+  }, watchEvery)
+  timer.unref()
+  return timer
+}
+
+/** Milliseconds. */
+const watchEvery = 2000
+
+interface ChildSetup {
+  readonly config: Config
+  readonly name: string
+  /** Base64. */
+  readonly ticketKeys?: string
+  readonly partitions?: readonly Pkcs11PartitionDefinition[]
+}
+
+/** A worker process: TLS, messages, operations and software partitions; commits go to the ledger process, HSM calls to the hsm process. */
+async function beginWorker(given: unknown): Promise<ChildService> {
+  const { config, name, ticketKeys } = given as ChildSetup
+  const folder = dataFolder(config)
+  const log = logOf(config).with({ process: name })
+  const ledger = connectLedger({ socketPath: ledgerSocket(folder), directory: folder.store })
+  await ledger.ready()
+  const hsm = connectHsm(hsmSocket(folder))
+  const registry = new Registry({ ledger, replica: ledger.replica, systemSpace, spaceOf: tenantSpace, now: () => new Date() })
+  const openPartition = openerOf(config, folder, hsm)
+  const serving = await serve({ config, folder, log, name, ledger, replica: ledger.replica, registry, openPartition })
+  if (ticketKeys !== undefined) serving.setTicketKeys(Buffer.from(ticketKeys, 'base64'))
+  return {
+    ...serving,
+    stop: async (milliseconds) => {
+      await serving.stop(milliseconds)
+      await hsm.close()
+      await ledger.close()
+    },
+  }
+}
+
+/** The hsm process: modules, PINs, and the partitions on their tokens. Each is opened once; one that failed is tried again when the process is started anew. */
+async function beginHsm(given: unknown): Promise<ChildService> {
+  const { config, name, partitions } = given as ChildSetup
+  const folder = dataFolder(config)
+  const log = logOf(config).with({ process: name })
+  const metrics = new Metrics(name)
+  const open = new Map<string, Partition>()
+  const tried = new Set<string>()
+  const take = async (definitions: readonly Pkcs11PartitionDefinition[]) => {
+    for (const definition of definitions) {
+      const key = JSON.stringify(definition)
+      if (tried.has(key)) continue
+      tried.add(key)
+      try {
+        open.set(definition.name, await openPkcs11Partition(placed(config, definition)))
+        log.info('partition open', { partition: definition.name })
+      } catch (error) {
+        log.error('a partition cannot be opened', { partition: definition.name, error })
+      }
+    }
+  }
+  await take(partitions ?? [])
+  const server = await serveHsm(hsmSocket(folder), open)
+  return {
+    ports: {},
+    snapshot: () => metrics.snapshot(),
+    setTicketKeys: () => undefined,
+    reload: async () => undefined,
+    update: (value) => take(value as readonly Pkcs11PartitionDefinition[]),
+    setLogLevel: (level) => log.setLevel(level),
+    stop: async () => {
+      await server.close()
+      await Promise.all([...open.values()].map((partition) => partition.close()))
+    },
+  }
+}
+
+const roles: Readonly<Record<string, (setup: unknown) => Promise<ChildService>>> = { worker: beginWorker, hsm: beginHsm }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const begin = roles[process.argv[2] ?? '']
+  if (begin === undefined) throw new Error("This file is the program of a node's child processes; start the node itself: tresor serve")
+  serveAsChild(begin)
+}
