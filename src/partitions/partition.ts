@@ -60,7 +60,7 @@ export interface Ciphertext {
 /** How a managed key is wrapped under another one for Get and Export (KMIP 2.1 §3.30). */
 export type WrapMechanism = { readonly wrap: 'AES-KEY-WRAP' | 'AES-KEY-WRAP-PAD' } | CipherMechanism
 
-/** What a partition can do, as names: `AES-GCM`, `AES-CBC`, `RSA-OAEP`, `HMAC`, `GENERATE-AES`, `GENERATE-RSA`, `WRAP-AES-KEY-WRAP` ... Query and `partition show` print them. */
+/** What a partition can do, as names: `AES-GCM`, `AES-CBC`, `RSA-OAEP`, `HMAC`, `GENERATE-AES`, `GENERATE-RSA`, `WRAP-AES-KEY-WRAP` ... Query and `partition show` print them. `RSA-PKCS1-ENCRYPT` is `RSA-PKCS1` without its decryption. */
 export type MechanismName = string
 
 /** Where a partition's keys come from and what it is, for Query, RNG Parameters and `partition show`. */

@@ -14,9 +14,15 @@ import type {
 } from '../../src/partitions/index.ts'
 import { cipherVectors, hashVectors, hmacVectors, wrapVectors } from './partition-vectors.ts'
 
-/** What a partition is expected to lack: the names of cases that it refuses, each with the reason it must give. */
+/** A refusal that is expected, word for word where it matters: the reason, and what the message must say. */
+export interface Refusal {
+  readonly reason: ResultReason
+  readonly says: RegExp
+}
+
+/** What a partition is expected to lack: the names of cases that it refuses, and how. A case that is not named here must succeed. */
 export interface PartitionContractOptions {
-  readonly refusals?: Readonly<Record<string, ResultReason>>
+  readonly refusals?: Readonly<Record<string, Refusal>>
 }
 
 const open: KeyPolicy = { sensitive: false, extractable: true }
@@ -46,13 +52,17 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
   test.after.always(async () => (await made)?.close())
 
   /** A case that a partition may be expected to refuse, by name. */
-  const contract = (name: string, body: (t: ExecutionContext, partition: Partition) => Promise<void>) =>
+  const cases = new Set<string>()
+  const contract = (name: string, body: (t: ExecutionContext, partition: Partition) => Promise<void>) => {
+    cases.add(name)
     test(name, async (t) => {
-      const reason = refusals[name]
-      if (reason === undefined) return body(t, await partition())
+      const refusal = refusals[name]
+      if (refusal === undefined) return body(t, await partition())
       const error = await t.throwsAsync(body(t, await partition()), { instanceOf: KmipError })
-      t.is(error?.reason, reason, error?.message)
+      t.is(error?.reason, refusal.reason, error?.message)
+      t.regex(error?.message ?? '', refusal.says)
     })
+  }
 
   const put = async (kind: KeyKind, type: KeyType | undefined, value: Uint8Array, policy = open) =>
     refer(await (await partition()).importKey({ kind, type, value: new Secret(value) }, policy))
@@ -290,13 +300,18 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
     t.true(await p.verify(pair.publicKey, mechanism, message, await p.sign(back, mechanism, message)))
   })
 
-  contract('a key is wrapped under an RSA key', async (t, p) => {
-    const { privateKey, publicKey } = await rsaPair(p)
-    const target = refer(await p.generateKey(aes256, open))
-    const wrapped = await p.wrapKey(target, publicKey, { cipher: 'RSA-PKCS1' })
-    const back = await p.unwrapKey(wrapped, privateKey, { cipher: 'RSA-PKCS1' }, 'secret', aes256, open)
-    t.deepEqual((await p.reveal(refer(back))).value.expose(), (await p.reveal(target)).value.expose())
-  })
+  for (const mechanism of [
+    { cipher: 'RSA-OAEP', hash: 'SHA_1', maskHash: 'SHA_1', label: new Uint8Array() },
+    { cipher: 'RSA-PKCS1' },
+  ] as const) {
+    contract(`a key is wrapped under an RSA key, ${mechanism.cipher}`, async (t, p) => {
+      const { privateKey, publicKey } = await rsaPair(p)
+      const target = refer(await p.generateKey(aes256, open))
+      const wrapped = await p.wrapKey(target, publicKey, mechanism)
+      const back = await p.unwrapKey(wrapped, privateKey, mechanism, 'secret', aes256, open)
+      t.deepEqual((await p.reveal(refer(back))).value.expose(), (await p.reveal(target)).value.expose())
+    })
+  }
 
   contract('data of any length is kept and given back', async (t, p) => {
     for (const length of [1, 7, 8, 1000, 100_000]) {
@@ -422,6 +437,13 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
       }),
     )
     t.true(rounds.every(Boolean))
+  })
+
+  test('every refusal that is expected belongs to a case', (t) => {
+    t.deepEqual(
+      Object.keys(refusals).filter((name) => !cases.has(name)),
+      [],
+    )
   })
 }
 

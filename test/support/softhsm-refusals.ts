@@ -1,19 +1,37 @@
-import type { ResultReason } from '../../spec/kmip-error.ts'
+import type { Refusal } from '../contracts/partition.ts'
 
 /** What SoftHSM 2.6 lacks, by the names of the partition contract's cases. */
-export const softHsmRefusals: Readonly<Record<string, ResultReason>> = {
-  'AES-ECB with PKCS5 padding': 'UnsupportedCryptographicParameters',
-  'key wrap, RFC 5649 6, 20 bytes': 'UnsupportedCryptographicParameters',
-  'data of 13 bytes is wrapped under a managed key and comes back': 'UnsupportedCryptographicParameters',
-  'HMAC-SHA-256, RFC 4231 4.2, 20 bytes': 'InvalidField',
-  'HMAC-SHA-256, RFC 4231 4.7, 131 bytes': 'InvalidField',
-  'hash SHA3_256': 'UnsupportedCryptographicParameters',
-  'hash RIPEMD_160': 'UnsupportedCryptographicParameters',
-  'RSA-OAEP SHA_256, mask SHA_256': 'UnsupportedCryptographicParameters',
-  'RSA-OAEP SHA_384, mask SHA_256, label': 'UnsupportedCryptographicParameters',
-  'RSA-OAEP SHA_256, mask SHA_1': 'UnsupportedCryptographicParameters',
-  'signature RSA-PSS-SHA_256, mask SHA_1': 'UnsupportedCryptographicParameters',
-  'signature EdDSA, Ed25519': 'UnsupportedCryptographicParameters',
-  'HMAC-SHA3_256': 'UnsupportedCryptographicParameters',
-  'GMAC is GCM with nothing encrypted': 'UnsupportedCryptographicParameters',
+export const softHsmRefusals: Readonly<Record<string, Refusal>> = {
+  'AES-ECB with PKCS5 padding': { reason: 'UnsupportedCryptographicParameters', says: /AES-ECB/ },
+  'key wrap, RFC 5649 6, 20 bytes': {
+    reason: 'UnsupportedCryptographicParameters',
+    says: /wrapping of a key whose length is no multiple of 64 bits/,
+  },
+  'data of 13 bytes is wrapped under a managed key and comes back': {
+    reason: 'UnsupportedCryptographicParameters',
+    says: /wrapping of data whose length is no multiple of 8 bytes/,
+  },
+  'HMAC-SHA-256, RFC 4231 4.2, 20 bytes': { reason: 'InvalidField', says: /HMAC-SHA_256: the device says CKR_KEY_SIZE_RANGE/ },
+  'HMAC-SHA-256, RFC 4231 4.7, 131 bytes': { reason: 'InvalidField', says: /A key of 1048 bits cannot be kept by a token/ },
+  'hash SHA3_256': { reason: 'UnsupportedCryptographicParameters', says: /mechanism HASH-SHA3_256/ },
+  'hash RIPEMD_160': { reason: 'UnsupportedCryptographicParameters', says: /mechanism HASH-RIPEMD_160/ },
+  'RSA-OAEP SHA_256, mask SHA_256': {
+    reason: 'UnsupportedCryptographicParameters',
+    says: /RSA-OAEP with SHA_256, mask SHA_256: the device says CKR_ARGUMENTS_BAD/,
+  },
+  'RSA-OAEP SHA_384, mask SHA_256, label': {
+    reason: 'UnsupportedCryptographicParameters',
+    says: /RSA-OAEP with SHA_384, mask SHA_256, label: the device says CKR_ARGUMENTS_BAD/,
+  },
+  'RSA-OAEP SHA_256, mask SHA_1': {
+    reason: 'UnsupportedCryptographicParameters',
+    says: /RSA-OAEP with SHA_256, mask SHA_1: the device says CKR_ARGUMENTS_BAD/,
+  },
+  'signature RSA-PSS-SHA_256, mask SHA_1': {
+    reason: 'UnsupportedCryptographicParameters',
+    says: /RSA-PSS-SHA_256: the device says CKR_ARGUMENTS_BAD/,
+  },
+  'signature EdDSA, Ed25519': { reason: 'UnsupportedCryptographicParameters', says: /GENERATE-Ed25519/ },
+  'HMAC-SHA3_256': { reason: 'UnsupportedCryptographicParameters', says: /mechanism HMAC-SHA3_256/ },
+  'GMAC is GCM with nothing encrypted': { reason: 'UnsupportedCryptographicParameters', says: /mechanism GMAC/ },
 }

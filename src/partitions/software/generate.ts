@@ -33,13 +33,13 @@ export async function newKeyPair(partition: string, type: KeyType): Promise<{ pr
   }
 }
 
-/** DES wants an odd number of one bits in every byte (FIPS 46-3). */
+/** DES wants an odd number of one bits in every byte (FIPS 46-3). The same steps whatever the bits are. */
 function withParity(key: Buffer): Buffer {
   for (let index = 0; index < key.length; index++) {
     const bits = key[index]! & 0xfe
-    let odd = 1
-    for (let rest = bits; rest > 0; rest >>= 1) odd ^= rest & 1
-    key[index] = bits | odd
+    const pairs = bits ^ (bits >> 4)
+    const quads = pairs ^ (pairs >> 2)
+    key[index] = bits | ((quads ^ (quads >> 1) ^ 1) & 1)
   }
   return key
 }

@@ -3,6 +3,7 @@ import { curves } from '../curves.ts'
 import { hashes } from '../hashes.ts'
 import type { HashName, MechanismName } from '../partition.ts'
 import { symmetricKeys } from '../symmetric-keys.ts'
+import { hasImplicitRejection } from './implicit-rejection.ts'
 
 /** OpenSSL's cipher for each mechanism name, by the key's length in bytes. */
 export const ciphers: Readonly<Record<MechanismName, Readonly<Record<number, string>>>> = {
@@ -21,7 +22,12 @@ export const wraps = {
 } as const
 
 /** What this process's OpenSSL offers, as mechanism names. */
-export const softwareMechanisms: ReadonlySet<MechanismName> = new Set(listMechanisms())
+export function softwareMechanisms(): ReadonlySet<MechanismName> {
+  listed ??= new Set(listMechanisms())
+  return listed
+}
+
+let listed: ReadonlySet<MechanismName> | undefined
 
 function* listMechanisms(): Generator<MechanismName> {
   const nodeCiphers = new Set(getCiphers())
@@ -32,7 +38,8 @@ function* listMechanisms(): Generator<MechanismName> {
     yield name
     yield `WRAP-${name}`
   }
-  yield* ['RSA-OAEP', 'RSA-PKCS1', 'RSA-RAW', 'WRAP-RSA-OAEP', 'WRAP-RSA-PKCS1', 'WRAP-AES-KEY-WRAP', 'WRAP-AES-KEY-WRAP-PAD']
+  yield* ['RSA-OAEP', 'RSA-RAW', 'WRAP-RSA-OAEP', 'WRAP-AES-KEY-WRAP', 'WRAP-AES-KEY-WRAP-PAD']
+  yield* hasImplicitRejection() ? ['RSA-PKCS1', 'WRAP-RSA-PKCS1'] : ['RSA-PKCS1-ENCRYPT']
   yield* ['RSA-PSS', 'ECDSA', 'EdDSA', 'HMAC', 'GMAC']
   for (const name of Object.keys(hashes) as HashName[]) {
     if (!nodeHashes.has(hashes[name]!.node)) continue

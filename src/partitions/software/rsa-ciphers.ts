@@ -1,10 +1,10 @@
-import { constants, createPublicKey, type KeyObject, privateDecrypt, publicEncrypt } from 'node:crypto'
+import { constants, type KeyObject, privateDecrypt, publicEncrypt } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { hashes } from '../hashes.ts'
 import { lacks } from '../mechanisms.ts'
 import type { CipherMechanism, HashName } from '../partition.ts'
 import { asymmetricKeyOf, attempt, type HeldKey, modulusBits } from './held-key.ts'
-import { addOaep, removeOaep, removePkcs1 } from './rsa-padding.ts'
+import { hasImplicitRejection } from './implicit-rejection.ts'
 
 type RsaMechanism = Extract<CipherMechanism, { cipher: 'RSA-OAEP' | 'RSA-PKCS1' | 'RSA-RAW' }>
 
@@ -23,33 +23,30 @@ export function rsaEncrypt(partition: string, held: HeldKey, mechanism: RsaMecha
   return attempt(`${mechanism.cipher} encryption failed: the data does not fit the key.`, () => {
     if (mechanism.cipher === 'RSA-PKCS1') return publicEncrypt({ key, padding: RSA_PKCS1_PADDING }, data)
     if (mechanism.cipher === 'RSA-RAW') return publicEncrypt({ key, padding: RSA_NO_PADDING }, data)
-    const { hash, maskHash, label } = mechanism
-    if (hash === maskHash) return publicEncrypt(oaep(key, hash, label), data)
-    return publicEncrypt({ key, padding: RSA_NO_PADDING }, addOaep(bits, hash, maskHash, label, data))
+    return publicEncrypt(oaep(key, mechanism.hash, mechanism.label), data)
   })
 }
 
 export function rsaDecrypt(partition: string, held: HeldKey, mechanism: RsaMechanism, data: Uint8Array): Uint8Array {
   const key = asymmetricKeyOf(held, 'private', ['rsa'], mechanism.cipher)
-  const bits = modulusBits(key)
-  roomFor(partition, mechanism, bits)
+  roomFor(partition, mechanism, modulusBits(key))
+  if (mechanism.cipher === 'RSA-PKCS1' && !hasImplicitRejection()) throw lacks(partition, 'RSA-PKCS1 decryption', paddingOracle)
   return attempt(`The ciphertext does not decrypt with ${mechanism.cipher}: wrong key or parameters, or altered ciphertext.`, () => {
-    if (mechanism.cipher === 'RSA-PKCS1') return decryptPkcs1(key, data)
+    if (mechanism.cipher === 'RSA-PKCS1') return privateDecrypt({ key, padding: RSA_PKCS1_PADDING }, data)
     if (mechanism.cipher === 'RSA-RAW') return privateDecrypt({ key, padding: RSA_NO_PADDING }, data)
-    const { hash, maskHash, label } = mechanism
-    if (hash === maskHash) return privateDecrypt(oaep(key, hash, label), data)
-    return removeOaep(bits, hash, maskHash, label, privateDecrypt({ key, padding: RSA_NO_PADDING }, data))
+    return privateDecrypt(oaep(key, mechanism.hash, mechanism.label), data)
   })
 }
 
-/** The most bytes that fit. @throws KmipError UnsupportedCryptographicParameters for a hash that is not there. */
+/** The most bytes that fit. @throws KmipError UnsupportedCryptographicParameters for a hash, or a pair of hashes, that is not there. */
 function roomFor(partition: string, mechanism: RsaMechanism, bits: number): number {
   const size = Math.ceil(bits / 8)
   if (mechanism.cipher === 'RSA-RAW') return size
   if (mechanism.cipher === 'RSA-PKCS1') return size - 11
   const hash = hashes[mechanism.hash]
   if (hash === undefined) throw lacks(partition, `RSA-OAEP with ${mechanism.hash}`)
-  if (hashes[mechanism.maskHash] === undefined) throw lacks(partition, `RSA-OAEP with mask hash ${mechanism.maskHash}`)
+  if (mechanism.maskHash !== mechanism.hash)
+    throw lacks(partition, `RSA-OAEP with hash ${mechanism.hash} and mask hash ${mechanism.maskHash}`, oneOaepHash)
   return size - 2 * hash.size - 2
 }
 
@@ -57,18 +54,7 @@ function oaep(key: KeyObject, hash: HashName, label: Uint8Array) {
   return { key, padding: RSA_PKCS1_OAEP_PADDING, oaepHash: hashes[hash]!.node, ...(label.length > 0 && { oaepLabel: label }) }
 }
 
-/**
- * OpenSSL 3.2 and later answers bad padding with random bytes of its own (implicit rejection), and node:crypto allows it.
- * With an older one node:crypto refuses PKCS #1 v1.5 decryption; there the padding is taken off after a raw decryption,
- * and bad padding is an error. That is an oracle for whoever may submit ciphertexts: prefer OAEP.
- */
-function decryptPkcs1(key: KeyObject, data: Uint8Array): Uint8Array {
-  if (implicitRejection) return privateDecrypt({ key, padding: RSA_PKCS1_PADDING }, data)
-  const { n } = createPublicKey(key).export({ format: 'jwk' })
-  return removePkcs1(Buffer.from(String(n), 'base64url'), privateDecrypt({ key, padding: RSA_NO_PADDING }, data))
-}
+const oneOaepHash =
+  'node:crypto sets one hash for both. Name the same Hashing Algorithm and Mask Generator Hashing Algorithm, or use a PKCS #11 partition whose module has the pair'
 
-const implicitRejection = (() => {
-  const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number)
-  return major > 3 || (major === 3 && minor >= 2)
-})()
+const paddingOracle = `OpenSSL ${process.versions.openssl} answers bad padding in a way that betrays messages. Run Tresor with Node.js 24, use a PKCS #11 partition, or use RSA-OAEP`

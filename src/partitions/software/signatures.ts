@@ -1,13 +1,10 @@
 import {
   constants,
-  createHash,
   sign as cryptoSign,
   verify as cryptoVerify,
   type KeyObject,
-  privateDecrypt,
   privateEncrypt,
   publicDecrypt,
-  publicEncrypt,
   type SignKeyObjectInput,
   timingSafeEqual,
 } from 'node:crypto'
@@ -15,11 +12,10 @@ import { KmipError } from '../../../spec/kmip-error.ts'
 import { hashes } from '../hashes.ts'
 import { lacks, signName } from '../mechanisms.ts'
 import type { SignMechanism } from '../partition.ts'
-import { signDigest, verifyDigest } from './digested-ecdsa.ts'
-import { asymmetricKeyOf, attempt, type HeldKey, modulusBits } from './held-key.ts'
-import { addPss, checkPss } from './rsa-padding.ts'
+import { asymmetricKeyOf, attempt, type HeldKey } from './held-key.ts'
+import { bindPss, canBindPss } from './pss-parameters.ts'
 
-const { RSA_NO_PADDING, RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING } = constants
+const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING } = constants
 
 type Scheme = SignMechanism['scheme']
 type Pss = Extract<SignMechanism, { scheme: 'RSA-PSS' }>
@@ -38,11 +34,16 @@ export async function sign(partition: string, held: HeldKey, mechanism: SignMech
   if (mechanism.scheme === 'RSA-PKCS1' && mechanism.digested) {
     return tooShort(() => privateEncrypt({ key, padding: RSA_PKCS1_PADDING }, Buffer.concat([Buffer.from(digestInfo, 'hex'), data])))
   }
-  if (mechanism.scheme === 'RSA-PSS' && (mechanism.digested || mechanism.maskHash !== mechanism.hash))
-    return signPss(key, mechanism, data, node)
-  if (mechanism.scheme === 'ECDSA' && mechanism.digested) return signDigest(key, data) ?? digestedEcdsa(partition, mechanism)
-  const input = withPadding(key, mechanism)
-  return mechanism.scheme === 'ECDSA' ? tooShort(() => cryptoSign(node, data, input)) : signInThreadpool(node, data, input)
+  if (mechanism.scheme === 'ECDSA') {
+    if (mechanism.digested) throw onlyOverData(partition, mechanism, 'signs')
+    return tooShort(() => cryptoSign(node, data, withPadding(key, mechanism)))
+  }
+  if (mechanism.scheme === 'RSA-PKCS1') return signInThreadpool(node, data, withPadding(key, mechanism))
+  const { binds } = checkPss(partition, key, mechanism)
+  const pssKey = binds ? tooShort(() => bindPss(key, mechanism)) : key
+  if (!mechanism.digested) return signInThreadpool(node, data, withPadding(pssKey, mechanism))
+  // Hash, mask hash and salt length come from the bound key; OpenSSL refuses a digest of another length.
+  return tooShort(() => privateEncrypt({ key: pssKey, padding: RSA_PKCS1_PSS_PADDING }, data))
 }
 
 export function verify(partition: string, held: HeldKey, mechanism: SignMechanism, data: Uint8Array, signature: Uint8Array): boolean {
@@ -55,11 +56,9 @@ export function verify(partition: string, held: HeldKey, mechanism: SignMechanis
       return equal(encoded, Buffer.concat([Buffer.from(digestInfo, 'hex'), data]))
     })
   }
-  if (mechanism.scheme === 'RSA-PSS' && (mechanism.digested || mechanism.maskHash !== mechanism.hash)) {
-    return verifyPss(key, mechanism, data, signature, node)
-  }
-  if (mechanism.scheme === 'ECDSA' && mechanism.digested) return verifyDigest(key, data, signature) ?? digestedEcdsa(partition, mechanism)
-  return falseWhenBroken(() => cryptoVerify(node, data, withPadding(key, mechanism), signature))
+  if (mechanism.digested) throw onlyOverData(partition, mechanism, 'verifies')
+  const binds = mechanism.scheme === 'RSA-PSS' && checkPss(partition, key, mechanism).binds
+  return falseWhenBroken(() => cryptoVerify(node, data, withPadding(binds ? bindPss(key, mechanism) : key, mechanism), signature))
 }
 
 function checkHash(partition: string, mechanism: Exclude<SignMechanism, { scheme: 'EdDSA' }>, data: Uint8Array) {
@@ -86,25 +85,32 @@ function signInThreadpool(hash: string, data: Uint8Array, key: SignKeyObjectInpu
   })
 }
 
-function signPss(key: KeyObject, mechanism: Pss, data: Uint8Array, hash: string): Uint8Array {
-  const digest = mechanism.digested ? data : createHash(hash).update(data).digest()
-  return tooShort(() => {
-    const encoded = addPss(modulusBits(key), mechanism.hash, mechanism.maskHash, mechanism.saltLength, digest)
-    // Raw RSA with the private key; for RSA "decrypt" is the private operation whatever the bytes mean.
-    return privateDecrypt({ key, padding: RSA_NO_PADDING }, encoded)
-  })
+/**
+ * Whether the key must be bound to the parameters, because node:crypto has no other way to say them.
+ * @throws KmipError UnsupportedCryptographicParameters, InvalidField.
+ */
+function checkPss(partition: string, key: KeyObject, mechanism: Pss): { readonly binds: boolean } {
+  const { hash, maskHash, saltLength, digested } = mechanism
+  if (saltLength < 0) throw new KmipError('InvalidField', `The Salt Length of RSA-PSS is ${saltLength}; it is 0 or more.`)
+  const name = `${signName(mechanism)} with mask hash ${maskHash}${digested ? ' over Digested Data' : ''}`
+  if (key.asymmetricKeyType === 'rsa-pss') {
+    // Such a key says itself what it is for, and OpenSSL keeps to it; one that says nothing takes the hash as the mask hash.
+    const own = key.asymmetricKeyDetails?.mgf1HashAlgorithm?.toLowerCase() ?? hashes[hash]?.node
+    if (digested || own !== hashes[maskHash]?.node)
+      throw lacks(partition, name, `this key is bound to RSASSA-PSS, and signs the data itself with mask hash ${own}`)
+    return { binds: false }
+  }
+  const binds = digested || maskHash !== hash
+  if (binds && !canBindPss(mechanism)) throw lacks(partition, name, 'OpenSSL has it with SHA-1 and the SHA-2 family only')
+  return { binds }
 }
 
-function verifyPss(key: KeyObject, mechanism: Pss, data: Uint8Array, signature: Uint8Array, hash: string): boolean {
-  const digest = mechanism.digested ? data : createHash(hash).update(data).digest()
-  return falseWhenBroken(() => {
-    const encoded = publicEncrypt({ key, padding: RSA_NO_PADDING }, signature)
-    return checkPss(modulusBits(key), mechanism.hash, mechanism.maskHash, mechanism.saltLength, digest, encoded)
-  })
-}
-
-function digestedEcdsa(partition: string, mechanism: SignMechanism): never {
-  throw lacks(partition, `${signName(mechanism)} over Digested Data`, 'only with P-256, P-384, P-521 and secp256k1; send the data itself')
+function onlyOverData(partition: string, mechanism: Exclude<SignMechanism, { scheme: 'EdDSA' }>, verb: 'signs' | 'verifies'): KmipError {
+  return lacks(
+    partition,
+    `${signName(mechanism)} over Digested Data`,
+    `node:crypto hashes what it ${verb} itself. Send the data instead of its digest, or use a PKCS #11 partition`,
+  )
 }
 
 function tooShort<T>(action: () => T): T {

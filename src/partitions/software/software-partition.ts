@@ -93,7 +93,7 @@ class SoftwarePartition implements Partition {
       name: this.#name,
       kind: 'software',
       epoch: this.#epoch,
-      mechanisms: [...softwareMechanisms],
+      mechanisms: [...softwareMechanisms()],
       details: { library: `OpenSSL ${process.versions.openssl}`, 'root secret': this.#source, epochs: [...this.#keks.keys()].join(', ') },
     }
   }
@@ -257,7 +257,7 @@ class SoftwarePartition implements Partition {
 
   #hashName(hash: HashName): string {
     const known = hashes[hash]
-    if (known === undefined || !softwareMechanisms.has(`HASH-${hash}`)) throw lacks(this.#name, `HASH-${hash}`)
+    if (known === undefined || !softwareMechanisms().has(`HASH-${hash}`)) throw lacks(this.#name, `HASH-${hash}`)
     return known.node
   }
 }
