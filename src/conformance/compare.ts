@@ -1,6 +1,7 @@
 import type { XmlElement } from '../ttlv/index.ts'
 import {
   attributeBags,
+  freeAttributes,
   freeContents,
   freeValues,
   mayComeOrGo,
@@ -30,7 +31,7 @@ const clockTolerance = 60
 export function compare(expected: XmlElement, actual: XmlElement, circumstances: Circumstances, path = expected.name): string[] {
   if (typeOf(expected) !== typeOf(actual)) return [`${path}: is ${typeOf(actual)}, expected ${typeOf(expected)}`]
   if (typeOf(expected) !== 'Structure') return compareValue(expected, actual, circumstances, path)
-  if (freeContents.has(expected.name)) return []
+  if (freeContents.has(expected.name) || isFreeAttribute(expected, actual)) return []
   return compareChildren(expected, actual, circumstances, path)
 }
 
@@ -125,6 +126,11 @@ function isWelcome(name: string, parent: string, found: XmlElement[]): boolean {
 function isDispensable(name: string, wanted: XmlElement[]): boolean {
   if (mayComeOrGo.has(name)) return true
   return name === 'AttributeIndex' && wanted.every((element) => textOf(element) === '0')
+}
+
+function isFreeAttribute(expected: XmlElement, actual: XmlElement): boolean {
+  const name = textOf(childOf(expected, 'AttributeName'))
+  return name !== undefined && freeAttributes.has(name) && textOf(childOf(actual, 'AttributeName')) === name
 }
 
 /** In 1.x all attributes have one tag: what tells them apart is their Attribute Name. */

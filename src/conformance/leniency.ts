@@ -43,6 +43,9 @@ export const freeContents: ReadonlySet<string> = new Set([
   'ExtensionInformation',
 ])
 
+/** Attributes of 1.x, by their Attribute Name, whose value is the server's own. */
+export const freeAttributes: ReadonlySet<string> = new Set(['Random Number Generator'])
+
 /** Elements that may be missing, or stand where none was expected. */
 export const mayComeOrGo: ReadonlySet<string> = new Set([
   'ResultMessage',

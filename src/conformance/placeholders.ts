@@ -8,6 +8,8 @@ const namePattern = /^\$[A-Z][A-Z0-9_]*$/
 /** What the placeholders of one case stand for so far (KMIP Profiles 2.1 §4). A binding is the value's text as XML writes it. */
 export class Bindings {
   readonly #values = new Map<string, string>()
+  /** The last value that the server sent of each element. */
+  readonly #lastSent = new Map<string, string>()
 
   isBound(name: string): boolean {
     return this.#values.has(name)
@@ -19,6 +21,16 @@ export class Bindings {
 
   bind(name: string, value: string): void {
     this.#values.set(name, value)
+  }
+
+  noteAnswer(element: XmlElement): void {
+    const value = element.attributes.get('value')
+    if (value !== undefined) this.#lastSent.set(element.name, value)
+    for (const child of element.children) this.noteAnswer(child)
+  }
+
+  lastSent(elementName: string): string | undefined {
+    return this.#lastSent.get(elementName)
   }
 
   /** A copy to try a match on. */
@@ -45,19 +57,24 @@ export function timeOf(text: string, now: number): number | undefined {
   return match[1] === '-' ? now - offset : now + offset
 }
 
-/** The request with its placeholders replaced. A name that no answer has bound yet is the client's to invent. */
+/**
+ * The request with its placeholders replaced. A name that no answer has bound is what the server last sent in an element of that
+ * name (some cases print an output as it was once and ask for it back), or else the client's to invent.
+ */
 export function substitute(element: XmlElement, bindings: Bindings, now: number): XmlElement {
   const value = element.attributes.get('value')
   const attributes = new Map(element.attributes)
-  if (isPlaceholder(value)) attributes.set('value', resolve(value, bindings, now))
+  if (isPlaceholder(value)) attributes.set('value', resolve(value, element.name, bindings, now))
   return { ...element, attributes, children: element.children.map((child) => substitute(child, bindings, now)) }
 }
 
-function resolve(placeholder: string, bindings: Bindings, now: number): string {
+function resolve(placeholder: string, elementName: string, bindings: Bindings, now: number): string {
   const time = timeOf(placeholder, now)
   if (time !== undefined) return new Date(time * 1000).toISOString()
   const bound = bindings.get(placeholder)
   if (bound !== undefined) return bound
+  const sent = placeholder.includes('_RANDOM') || elementName.endsWith('Identifier') ? undefined : bindings.lastSent(elementName)
+  if (sent !== undefined) return sent
   const invented = randomUUID()
   bindings.bind(placeholder, invented)
   return invented

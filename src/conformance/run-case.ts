@@ -16,9 +16,9 @@ export type CaseResult =
       readonly response?: string
     }
 
-/** Runs a case's steps in order and compares each answer; stops at the first that differs. */
-export async function runCase(testCase: TestCase, exchange: Exchange): Promise<CaseResult> {
-  const session = new Session()
+/** Runs a case's steps in order and compares each answer; stops at the first that differs. Cases of one series are given one `memory`. */
+export async function runCase(testCase: TestCase, exchange: Exchange, memory = new Memory()): Promise<CaseResult> {
+  const session = new Session(memory)
   for (const [step, messages] of testCase.steps.entries()) {
     const { differences, response } = await session.run(messages, exchange)
     if (differences.length > 0)
@@ -27,12 +27,23 @@ export async function runCase(testCase: TestCase, exchange: Exchange): Promise<C
   return { name: testCase.name, outcome: 'passed' }
 }
 
-/** What one case has learnt: bindings, and which objects and dates are whose. */
+/** What the cases of a series know of the objects that they made. */
+export class Memory {
+  /** Identifiers of objects that the server made: their material and all that comes of it vary (rules 7 and 8). */
+  readonly serverMade = new Set<string>()
+  /** The payloads that registered objects: their parameters hold where a request gives none. */
+  readonly registered = new Map<string, XmlElement>()
+}
+
+/** What one case has learnt: bindings, dates, and the last value of each element that the server sent. */
 class Session {
   readonly #bindings = new Bindings()
   readonly #fixedDates = new Set<number>()
-  /** Identifiers of objects that the server made: their material and all that comes of it vary (rules 7 and 8). */
-  readonly #serverMade = new Set<string>()
+  readonly #memory: Memory
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+  }
 
   async run({ request, response }: Step, exchange: Exchange): Promise<{ differences: string[]; response?: string }> {
     const now = Math.floor(Date.now() / 1000)
@@ -45,6 +56,7 @@ class Session {
       return { differences: [`no answer: ${(error as Error).message}`] }
     }
     const xml = toXml(answer)
+    this.#bindings.noteAnswer(parseXml(xml))
     const differences = this.#compareMessages(sent, response, parseXml(xml), now)
     return { differences, response: xml }
   }
@@ -61,28 +73,31 @@ class Session {
       const isVariable = this.#isVariable(batchItems(sent)[index], found[index] as XmlElement)
       const label = wanted.length > 1 ? `BatchItem[${index}]` : 'BatchItem'
       const differences = compare(item, found[index] as XmlElement, { ...common, isVariable }, label)
-      this.#noteMade(found[index] as XmlElement)
+      this.#noteMade(batchItems(sent)[index], found[index] as XmlElement)
       return differences
     })
     return [...header, ...items]
   }
 
-  #noteMade(item: XmlElement): void {
+  #noteMade(request: XmlElement | undefined, item: XmlElement): void {
     const operation = textOf(childOf(item, 'Operation'))
-    if (operation !== 'Create' && operation !== 'CreateKeyPair') return
-    for (const child of childOf(item, 'ResponsePayload')?.children ?? []) {
-      const identifier = textOf(child)
-      if (child.name.endsWith('UniqueIdentifier') && identifier !== undefined) this.#serverMade.add(identifier)
-    }
+    const identifiers = (childOf(item, 'ResponsePayload')?.children ?? [])
+      .filter((child) => child.name.endsWith('UniqueIdentifier'))
+      .map(textOf)
+    if (operation === 'Create' || operation === 'CreateKeyPair') for (const each of identifiers) this.#memory.serverMade.add(each ?? '')
+    const payload = childOf(request, 'RequestPayload')
+    if (operation === 'Register' && payload !== undefined) this.#memory.registered.set(identifiers[0] ?? '', payload)
   }
 
   #isVariable(request: XmlElement | undefined, response: XmlElement): boolean {
     const operation = textOf(childOf(response, 'Operation'))
     if (operation === 'RNGRetrieve') return true
     const payload = childOf(request, 'RequestPayload')
-    const used = textOf(childOf(childOf(response, 'ResponsePayload'), 'UniqueIdentifier')) ?? textOf(childOf(payload, 'UniqueIdentifier'))
-    if (used !== undefined && this.#serverMade.has(used)) return true
-    return operation !== undefined && isRandomised(operation, childOf(payload, 'CryptographicParameters'))
+    const used =
+      textOf(childOf(childOf(response, 'ResponsePayload'), 'UniqueIdentifier')) ?? textOf(childOf(payload, 'UniqueIdentifier')) ?? ''
+    if (this.#memory.serverMade.has(used)) return true
+    const registered = this.#memory.registered.get(used)
+    return operation !== undefined && isRandomised(operation, childOf(payload, 'CryptographicParameters') ?? registered, registered)
   }
 
   #noteDates(element: XmlElement, now: number): void {
@@ -94,13 +109,25 @@ class Session {
   }
 }
 
-/** Operations that draw random bytes: their output is new each time. */
-function isRandomised(operation: string, parameters: XmlElement | undefined): boolean {
-  const padding = textOf(childOf(parameters, 'PaddingMethod'))
-  if (textOf(childOf(parameters, 'RandomIV')) === 'true') return true
-  if (operation === 'Encrypt') return padding === 'OAEP' || padding === 'PKCS1v1_5' || padding === 'PKCS1V1_5'
-  const algorithm = textOf(childOf(parameters, 'DigitalSignatureAlgorithm')) ?? textOf(childOf(parameters, 'CryptographicAlgorithm')) ?? ''
-  return operation === 'Sign' && (padding === 'PSS' || /PSS|ECDSA|DSA/.test(algorithm))
+/** Operations that draw random bytes: their output is new each time. `parameters` may hold them at any depth. */
+function isRandomised(operation: string, parameters: XmlElement | undefined, registered: XmlElement | undefined): boolean {
+  const padding = valueBelow(parameters, 'PaddingMethod')
+  if (valueBelow(parameters, 'RandomIV') === 'true') return true
+  const isAsymmetric = /^(Public|Private)Key$/.test(textOf(childOf(registered, 'ObjectType')) ?? '')
+  if (operation === 'Encrypt') return padding === 'OAEP' || (isAsymmetric && padding !== 'None')
+  const algorithm = `${valueBelow(parameters, 'DigitalSignatureAlgorithm')} ${valueBelow(registered, 'CryptographicAlgorithm')}`
+  return operation === 'Sign' && (padding === 'PSS' || /PSS|DSA|EC/.test(algorithm))
+}
+
+/** The value of the first element of this name, wherever it stands; in 1.x attributes lie deep in a Template-Attribute. */
+function valueBelow(element: XmlElement | undefined, name: string): string | undefined {
+  if (element === undefined) return undefined
+  if (element.name === name) return textOf(element)
+  for (const child of element.children) {
+    const value = valueBelow(child, name)
+    if (value !== undefined) return value
+  }
+  return undefined
 }
 
 function withoutItems(message: XmlElement): XmlElement {

@@ -12,7 +12,7 @@ export interface TestCase {
   readonly steps: readonly Step[]
   /** `1.4`, of the first request. */
   readonly version: string
-  /** The names of all operations in its requests. */
+  /** The names of all operations that its requests use, or that it expects Query to list. */
   readonly operations: ReadonlySet<string>
 }
 
@@ -33,7 +33,7 @@ export function readTestCase(name: string, text: string): TestCase {
   }
   const [first] = steps
   if (first === undefined) throw new Error(`${name}: holds no message`)
-  return { name, steps, version: versionOf(first.request), operations: new Set(steps.flatMap((step) => operationsOf(step.request))) }
+  return { name, steps, version: versionOf(first.request), operations: new Set(steps.flatMap(operationsOf)) }
 }
 
 export function childOf(element: XmlElement | undefined, name: string): XmlElement | undefined {
@@ -44,13 +44,24 @@ export function textOf(element: XmlElement | undefined): string | undefined {
   return element?.attributes.get('value')
 }
 
+/**
+ * Cases whose names differ only in their number build on each other: what one made, the next one finds. They share a tenant and run in
+ * the order of their numbers. `v1.0/mandatory/TL-M-3-10.xml` belongs to the series `v1.0/mandatory/TL-M`, as its number 3.
+ */
+export function seriesOf(name: string): { readonly series: string; readonly number: number } {
+  const match = /^(.*?)-(\d+)-\d+(?:\.xml)?$/.exec(name)
+  return match === null ? { series: name, number: 0 } : { series: match[1] as string, number: Number(match[2]) }
+}
+
 /** The Batch Items of a message. */
 export function batchItems(message: XmlElement): XmlElement[] {
   return message.children.filter((child) => child.name === 'BatchItem')
 }
 
-function operationsOf(request: XmlElement): string[] {
-  return batchItems(request).map((item) => textOf(childOf(item, 'Operation')) ?? 'none')
+function operationsOf({ request, response }: Step): string[] {
+  const used = batchItems(request).map((item) => textOf(childOf(item, 'Operation')) ?? 'none')
+  const listed = batchItems(response).flatMap((item) => childOf(item, 'ResponsePayload')?.children ?? [])
+  return [...used, ...listed.filter(({ name }) => name === 'Operation').map((element) => textOf(element) ?? 'none')]
 }
 
 function versionOf(request: XmlElement): string {
