@@ -185,16 +185,16 @@ export function macMechanism(type: KeyType, parameters: Parameters): MacMechanis
   )
 }
 
+/**
+ * MGF1 uses the hash of OAEP where no other is named. KMIP 2.1 §4.16 would have SHA-1; but before 1.4 no client could name it, libraries take
+ * the same hash for both, and so do the official PSS signatures.
+ */
 function rsaMechanism(parameters: Parameters): CipherMechanism {
   switch (parameters.paddingMethod) {
-    case 'OAEP':
-      // The defaults are the standard's own (KMIP 2.1 §4.16).
-      return {
-        cipher: 'RSA-OAEP',
-        hash: parameters.hashingAlgorithm ?? 'SHA_1',
-        maskHash: parameters.maskGeneratorHashingAlgorithm ?? 'SHA_1',
-        label: parameters.pSource ?? nothing,
-      }
+    case 'OAEP': {
+      const { hashingAlgorithm: hash = 'SHA_1', maskGeneratorHashingAlgorithm: maskHash = hash, pSource: label = nothing } = parameters
+      return { cipher: 'RSA-OAEP', hash, maskHash, label }
+    }
     case 'PKCS1V1_5':
       return { cipher: 'RSA-PKCS1' }
     case 'None':

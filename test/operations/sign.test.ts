@@ -105,7 +105,7 @@ test('a PSS signature with any usual salt is valid where no Salt Length is given
   }
 })
 
-for (const parameters of [{ hashingAlgorithm: 'SHA_256' }, {}, { paddingMethod: 'PSS', hashingAlgorithm: 'SHA_256' }] as const) {
+for (const parameters of [{ hashingAlgorithm: 'SHA_256' }, {}] as const) {
   test(`signs a digest: ${JSON.stringify(parameters)}`, async (t) => {
     const bench = operationContext()
     const { privateKey, publicKey } = await registerPair(bench, 'rsa', { cryptographicAlgorithm: 'RSA', ...parameters })
