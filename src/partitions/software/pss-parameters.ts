@@ -19,7 +19,19 @@ export function canBindPss({ hash, maskHash }: Pss): boolean {
  * @throws RangeError when the salt is longer than any modulus.
  */
 export function bindPss(key: KeyObject, mechanism: Pss): KeyObject {
-  const algorithm = pssAlgorithm(mechanism)
+  const { hash, maskHash, saltLength } = mechanism
+  const parameters = `${hash} ${maskHash} ${saltLength}`
+  const last = bound.get(key)
+  if (last?.parameters === parameters) return last.key
+  const fresh = withAlgorithm(key, pssAlgorithm(mechanism))
+  bound.set(key, { parameters, key: fresh })
+  return fresh
+}
+
+/** The last binding of each key, gone when its key goes: making one takes longer than a signature. */
+const bound = new WeakMap<KeyObject, { readonly parameters: string; readonly key: KeyObject }>()
+
+function withAlgorithm(key: KeyObject, algorithm: Buffer): KeyObject {
   const inner = key.export({ format: 'der', type: 'pkcs1' })
   if (key.type === 'public') {
     const spki = der(tags.sequence, algorithm, der(tags.bitString, Buffer.of(0), inner))
