@@ -1,9 +1,9 @@
 import { indexTerms, type ManagedObject, type TermRange } from '../objects/index.ts'
+import { decodeObject, encodeObject } from '../operations/object-codec.ts'
 import type { ObjectRecords, ObjectsFound } from '../operations/object-store.ts'
 import type { Partition } from '../partitions/index.ts'
 import { type ChangeSet, type Guard, joinSeal, type LocalReplica, type Space, splitSeal, UnitOfWork } from '../store/index.ts'
 import type { CachedObject, ObjectCache } from './object-cache.ts'
-import { readObject, writeObject } from './stored-object.ts'
 
 export interface RecordsParts {
   readonly tenant: string
@@ -84,7 +84,7 @@ export class Records implements ObjectRecords {
     if (this.#staged === undefined) return undefined
     const { tenant, partition, guard } = this.#parts
     for (const [id, object] of this.#staged) {
-      const record = writeObject(tenant, object)
+      const record = encodeObject(tenant, object)
       const seal = await partition.sealRecord(record)
       this.#unit.put('object', id, joinSeal(record, seal), { terms: indexTerms(object), order: object.order })
     }
@@ -119,7 +119,7 @@ export class Records implements ObjectRecords {
     const { record, seal } = splitSeal(Buffer.from(stored.value))
     const entry: CachedObject = {
       revision: stored.revision,
-      object: readObject(tenant, id, record),
+      object: decodeObject(tenant, id, record),
       seenAt: now,
       unchecked: { record, seal },
     }

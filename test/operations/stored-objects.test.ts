@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import test from 'ava'
-import type { KmipError } from '../../spec/kmip-error.ts'
+import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance } from '../../spec/values.ts'
 import { keyReference } from '../../src/operations/object-store.ts'
 import { type OperationBench, operationContext, testLedger } from '../support/operation-context.ts'
@@ -44,13 +44,13 @@ test('a request sees what it has staged, a rollback takes it back, and nobody el
   const kept = await createKey(bench, name('kept'))
   const request = bench.begin()
   await request.run('Activate', { uniqueIdentifier: kept })
-  const mark = request.unit.savepoint()
+  const mark = request.records.savepoint()
   const { uniqueIdentifier } = await request.run('Create', { objectType: 'SymmetricKey', attributes: [name('new')] })
   await request.run('Revoke', { uniqueIdentifier: kept, revocationReason: { code: 'Superseded' } })
   t.is((await request.context.objects.open(kept)).state, 'Deactivated')
   t.deepEqual((await request.run('Locate', { attributes: [name('new')] })).uniqueIdentifiers, [uniqueIdentifier])
   t.deepEqual((await bench.run('Locate', { attributes: [name('new')] })).uniqueIdentifiers, [])
-  request.unit.rollback(mark)
+  request.records.rollback(mark)
   t.is((await request.context.objects.open(kept)).state, 'Active')
   t.deepEqual((await request.run('Locate', { attributes: [name('new')] })).uniqueIdentifiers, [])
   await t.notThrowsAsync(request.run('Create', { objectType: 'SymmetricKey', attributes: [name('new')] }))
@@ -122,9 +122,9 @@ for (const [title, alter] of [
     alter(value)
     const guards = [{ place, revision: stored?.revision ?? 0 }]
     await ledger.commit({ nonce: Buffer.from(randomUUID().replaceAll('-', ''), 'hex'), guards, writes: [{ place, value }] })
-    const error = await t.throwsAsync<KmipError>(bench.run('Activate', { uniqueIdentifier: id }))
-    t.is(error?.reason, 'GeneralFailure')
-    t.regex(error?.message ?? '', /damaged or was altered/)
+    const error = await t.throwsAsync(bench.run('Activate', { uniqueIdentifier: id }))
+    t.false(error instanceof KmipError, 'no fault of the client: it is told General Failure, the operator more')
+    t.regex(error?.message ?? '', /seal|damaged|record/)
   })
 
 test('a record in another object’s place is found out', async (t) => {
@@ -136,5 +136,5 @@ test('a record in another object’s place is found out', async (t) => {
   const value = Buffer.from(replica.read({ ...place, id: other })?.value ?? [])
   const guards = [{ place, revision: replica.read(place)?.revision ?? 0 }]
   await ledger.commit({ nonce: Buffer.from(randomUUID().replaceAll('-', ''), 'hex'), guards, writes: [{ place, value }] })
-  t.is((await t.throwsAsync<KmipError>(bench.run('Activate', { uniqueIdentifier: one })))?.reason, 'GeneralFailure')
+  t.regex((await t.throwsAsync(bench.run('Activate', { uniqueIdentifier: one })))?.message ?? '', /record/)
 })

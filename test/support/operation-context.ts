@@ -6,11 +6,11 @@ import type { OperationName } from '../../spec/operations.ts'
 import type { RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import { type ManagedObject, Secret } from '../../src/objects/index.ts'
 import { type Context, operationTable } from '../../src/operations/index.ts'
-import { ObjectCache } from '../../src/operations/object-cache.ts'
 import { ObjectStore } from '../../src/operations/object-store.ts'
-import { StoredObjects } from '../../src/operations/stored-objects.ts'
 import { createSoftwarePartition, openSoftwarePartition, type Partition } from '../../src/partitions/index.ts'
-import { type EmbeddedLedger, type LocalReplica, openEmbeddedLedger, type Space, UnitOfWork } from '../../src/store/index.ts'
+import { ObjectCache } from '../../src/server/object-cache.ts'
+import { Records } from '../../src/server/object-records.ts'
+import { type EmbeddedLedger, type Guard, type LocalReplica, openEmbeddedLedger, type Space, systemSpace } from '../../src/store/index.ts'
 
 export interface OperationBench {
   readonly context: Pick<Context, 'now' | 'partition' | 'policy'>
@@ -25,7 +25,7 @@ export interface OperationBench {
 
 export interface BenchRequest {
   readonly context: Context
-  readonly unit: UnitOfWork
+  readonly records: Records
   run<O extends OperationName>(operation: O, request: RequestPayload<O>): Promise<ResponsePayload<O>>
   commit(): Promise<void>
 }
@@ -46,23 +46,22 @@ export function operationContext(options: Options = {}): OperationBench {
   const tenant = randomUUID()
   const space = `t/${tenant}` as Space
   const start = options.now ?? 1_700_000_000
-  const recordsOf = (unit: UnitOfWork) => new StoredObjects({ unit, replica, space, tenant, partition, cache })
+  const guard: Guard = { place: { space: systemSpace, kind: 'setting', id: tenant }, revision: 0 }
+  const openRecords = () => new Records({ tenant, space, guard, partition, replica, cache })
   // Requests of one second follow each other by the millisecond, as on a clock.
   let milliseconds = 0
 
   function begin(now = start): BenchRequest {
     replica.renew()
-    const unit = new UnitOfWork(replica, space)
-    const records = recordsOf(unit)
+    const records = openRecords()
     const nowMilliseconds = now * 1000 + (milliseconds++ % 1000)
     const context = { now, nowMilliseconds, objects: new ObjectStore(records, nowMilliseconds), partition, policy, server }
     return {
       context,
-      unit,
+      records,
       run: (operation, request) => operationTable[operation].handler(context, request),
       async commit() {
-        await records.seal()
-        const changes = unit.changes()
+        const changes = await records.changes()
         const outcome = changes === undefined ? undefined : await ledger.commit(changes)
         if (outcome !== undefined && outcome.outcome !== 'committed') throw new Error(`not committed: ${outcome.outcome}`)
         replica.renew()
@@ -74,7 +73,7 @@ export function operationContext(options: Options = {}): OperationBench {
     context: { now: start, partition, policy },
     space,
     objects: {
-      get: (id) => recordsOf(new UnitOfWork(replica, space)).peek(id),
+      get: (id) => openRecords().peek(id),
       get size() {
         return replica.find(space, [], { offset: 0, limit: 0 }).total
       },
