@@ -1,5 +1,5 @@
 /** Runs XML test cases, such as OASIS publishes, against any KMIP server. */
-export type { CaseResult, Exchange } from './run-case.ts'
-export { Memory, runCase } from './run-case.ts'
-export type { Step, TestCase } from './test-case.ts'
-export { readTestCase, seriesOf } from './test-case.ts'
+export { readFolder, type UnreadableCase } from './read-folder.ts'
+export { type CaseResult, type Exchange, Memory, runCase } from './run-case.ts'
+export { type Result, type RunOptions, runCases, type SeriesClient, type WaitingCase } from './run-cases.ts'
+export { readTestCase, type Step, seriesOf, type TestCase } from './test-case.ts'
