@@ -4,9 +4,10 @@ import type { AttributeInstance, KeyBlock, RequestPayload, ResponsePayload } fro
 import { certificateAttributes, checkGiven, type KeyPolicy, Secret } from '../objects/index.ts'
 import type { KeyObjectType } from '../objects/key-formats/index.ts'
 import type { Context } from './context.ts'
-import { withDefaults } from './given-attributes.ts'
+import { merged } from './given-attributes.ts'
 import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
 import { type TakenIn, takeInKey } from './registered-key.ts'
+import { withTemplates } from './templates.ts'
 
 type Request = RequestPayload<'Register'>
 type ObjectType = EnumerationValue<'ObjectType'>
@@ -33,7 +34,7 @@ type Registrable = keyof typeof fields
  */
 export async function register(context: Context, request: Request): Promise<ResponsePayload<'Register'>> {
   const objectType = registrable(request)
-  const given = attributesOf(request, objectType)
+  const given = await attributesOf(context, request)
   checkGiven(given, objectType)
   const policy = requestedPolicy(context, given)
   const { key, form, found, digests } = await takeIn(context, request, objectType, given, policy)
@@ -63,12 +64,12 @@ function registrable(request: Request): Registrable {
   )
 }
 
-/** The request's attributes, and those inside the Key Value (KMIP 2.1 §3.2) that the request does not give itself. */
-function attributesOf(request: Request, objectType: Registrable): readonly AttributeInstance[] {
-  if (objectType === 'Template') return [...request.attributes, ...(request.template?.attributes ?? [])]
+/** The request's attributes go before those of its Templates and those inside the Key Value (KMIP 2.1 §3.2) or the Template registered. */
+async function attributesOf(context: Context, request: Request): Promise<readonly AttributeInstance[]> {
   const keyValue = keyBlockOf(request)?.keyValue
   const inside = keyValue === undefined || 'wrapped' in keyValue ? [] : keyValue.attributes
-  return withDefaults(request.attributes, inside)
+  const own = await withTemplates(context, request.templates, request.attributes)
+  return merged([...inside, ...(request.template?.attributes ?? [])], own)
 }
 
 async function takeIn(

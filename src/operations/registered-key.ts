@@ -97,7 +97,8 @@ async function takeInWrapped(
   const link = linkTo(data)
   const wrapping = await unwrappingKey(context, data)
   if (wrapping === undefined) {
-    const key = await importPlain(context, { kind: 'data', type: undefined, bytes }, policy)
+    // A sensitive object may be given wrapped, and these bytes are.
+    const key = await importPlain(context, { kind: 'data', type: undefined, bytes }, { ...policy, sensitive: false })
     return { key, form, found: [...typeAttributes(claimed), ...link], digests: [] }
   }
   const value = await unwrapped(context, objectType, block, bytes, wrapping, claimed, policy)

@@ -128,6 +128,23 @@ test('an object whose key lies elsewhere has a Key Block without a Key Value (TC
     t.is((await t.throwsAsync<KmipError>(action())).reason, 'KeyValueNotPresent')
 })
 
+test('a Template named in the request gives its attributes', async (t) => {
+  const bench = operationContext()
+  const name = { value: 'a template', type: 'UninterpretedTextString' } as const
+  await bench.run('Register', {
+    objectType: 'Template',
+    attributes: [{ name: 'Name', value: name }],
+    template: { attributes: [{ name: 'CryptographicUsageMask', value: 0xc }] },
+  })
+  const { uniqueIdentifier } = await bench.run('Register', {
+    objectType: 'SymmetricKey',
+    templates: [name],
+    attributes: [],
+    symmetricKey: { keyBlock: block('Raw', bytes, aes) },
+  })
+  t.is(bench.objects.get(String(uniqueIdentifier))?.attributes.get('CryptographicUsageMask'), 0xc)
+})
+
 test('attributes inside the Key Value count where the request has none', async (t) => {
   const bench = operationContext()
   const inside: readonly AttributeInstance[] = [
@@ -189,13 +206,14 @@ test('a wrapped key whose wrapping key is not here is kept as it came, and given
     attributes: [
       { name: 'CryptographicUsageMask', value: 0xc },
       { name: 'ActivationDate', value: 1 },
+      { name: 'Sensitive', value: true },
     ],
     symmetricKey: { keyBlock: wrappedBlock('elsewhere') },
   })
   const asRegistered = await bench.run('Get', { uniqueIdentifier, keyWrapType: 'AsRegistered' })
   t.deepEqual(plain(asRegistered.symmetricKey?.keyBlock), plain(wrappedBlock('elsewhere')))
   for (const [action, reason] of [
-    [() => bench.run('Get', { uniqueIdentifier, keyWrapType: 'NotWrapped' }), 'KeyWrapTypeNotSupported'],
+    [() => bench.run('Get', { uniqueIdentifier, keyWrapType: 'NotWrapped' }), 'Sensitive'],
     [() => bench.run('Get', { uniqueIdentifier, keyFormatType: 'TransparentSymmetricKey' }), 'KeyFormatTypeNotSupported'],
     [
       () => bench.run('Encrypt', { uniqueIdentifier, data: bytes, cryptographicParameters: { blockCipherMode: 'ECB' } }),
@@ -203,6 +221,16 @@ test('a wrapped key whose wrapping key is not here is kept as it came, and given
     ],
   ] as const)
     t.is((await t.throwsAsync<KmipError>(action())).reason, reason)
+})
+
+test('a key that is kept wrapped is not given in any other way', async (t) => {
+  const bench = operationContext()
+  const kek = await registerKey(bench, wrappingKey)
+  const symmetricKey = { keyBlock: wrappedBlock('elsewhere') }
+  const { uniqueIdentifier } = await bench.run('Register', { objectType: 'SymmetricKey', attributes: [], symmetricKey })
+  const keyWrappingSpecification = { ...wrappedBlock(kek).keyWrappingData!, attributeNames: [] }
+  for (const request of [{ keyWrapType: 'NotWrapped' }, { keyWrappingSpecification }] as const)
+    t.is((await t.throwsAsync<KmipError>(bench.run('Get', { uniqueIdentifier, ...request }))).reason, 'KeyWrapTypeNotSupported')
 })
 
 test('a wrapped private key in PKCS #1 is taken in whatever its form, and gives what was registered', async (t) => {
