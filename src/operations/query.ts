@@ -79,7 +79,7 @@ const answers: { readonly [F in QueryFunction]?: (context: Context) => Promise<P
         attestationCapability: false,
         batchUndoCapability: true,
         batchContinueCapability: true,
-        unwrapMode: 'Unspecified',
+        unwrapMode: 'Processed',
         // The wrapped key goes from the record at once; what is left of old copies goes with the epoch's KEK.
         destroyAction: 'KeyMaterialDeleted',
         shreddingAlgorithm: 'Unspecified',
