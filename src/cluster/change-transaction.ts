@@ -1,4 +1,4 @@
-import type { CommitOutcome } from '../store/ledger.ts'
+import type { CommitOutcome } from '../store/index.ts'
 import { type RequestOp, revisionOf, type TxnRequest, type TxnResponse } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
 import type { Proposal } from './proposal.ts'

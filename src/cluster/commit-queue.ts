@@ -1,5 +1,5 @@
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { ChangeSet, CommitOutcome } from '../store/ledger.ts'
+import type { ChangeSet, CommitOutcome } from '../store/index.ts'
 import { outcomesOf, type TransactionLimits, takeBatch, transactionOf, whyTooLarge } from './change-transaction.ts'
 import { describeFailure, type EtcdClient, isRefusal } from './etcd-client.ts'
 import type { TxnResponse } from './etcd-messages.ts'

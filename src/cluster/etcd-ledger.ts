@@ -1,4 +1,4 @@
-import type { ChangeSet, CommitOutcome, Ledger, Revision } from '../store/ledger.ts'
+import type { ChangeSet, CommitOutcome, Ledger, Revision } from '../store/index.ts'
 import { etcdDefaultLimits, type TransactionLimits } from './change-transaction.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { EtcdClient, type TlsFiles } from './etcd-client.ts'

@@ -1,4 +1,4 @@
-import type { Place, Space } from '../store/ledger.ts'
+import type { Place, Space } from '../store/index.ts'
 
 /**
  * Where things lie in etcd, all under one prefix that one watch follows:

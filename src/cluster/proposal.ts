@@ -1,5 +1,5 @@
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { ChangeSet, CommitOutcome, Guard } from '../store/ledger.ts'
+import type { ChangeSet, CommitOutcome, Guard } from '../store/index.ts'
 import type { RequestOp } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
 import { encodeStored, nonceLength } from './stored-value.ts'

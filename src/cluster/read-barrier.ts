@@ -1,5 +1,5 @@
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { Revision } from '../store/ledger.ts'
+import type { Revision } from '../store/index.ts'
 import { describeFailure, type EtcdClient } from './etcd-client.ts'
 import { revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'

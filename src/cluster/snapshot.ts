@@ -1,4 +1,4 @@
-import type { Revision, Write } from '../store/ledger.ts'
+import type { Revision, Write } from '../store/index.ts'
 import type { CallOptions, EtcdClient } from './etcd-client.ts'
 import { revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'

@@ -1,4 +1,4 @@
-import type { IndexTerm } from '../store/ledger.ts'
+import type { IndexTerm } from '../store/index.ts'
 
 /** What etcd holds under a place: the opaque value with what the replica's index needs, and the nonce of the change set that wrote it. */
 export interface StoredValue {

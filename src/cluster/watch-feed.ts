@@ -1,5 +1,4 @@
-import type { Place, Revision, Write } from '../store/ledger.ts'
-import { systemSpace } from '../store/spaces.ts'
+import { type Place, type Revision, systemSpace, type Write } from '../store/index.ts'
 import { describeFailure, type EtcdClient } from './etcd-client.ts'
 import { revisionOf, type WatchEvent, type WatchResponse } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { type EtcdClient, openEtcdLedger } from '../../src/cluster/index.ts'
-import { ReplicaWriter } from '../../src/store/replica-writer.ts'
+import { ReplicaWriter } from '../../src/store/index.ts'
 import { objectChange } from '../support/change-sets.ts'
 import { startEtcdCluster } from '../support/etcd-cluster.ts'
 

@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { Keys } from '../../src/cluster/keys.ts'
 import { decodeStored, encodeStored, nonceOf } from '../../src/cluster/stored-value.ts'
-import type { Place, Space } from '../../src/store/ledger.ts'
+import type { Place, Space } from '../../src/store/index.ts'
 
 const bytes = (length?: number) => fc.uint8Array(length === undefined ? { maxLength: 300 } : { minLength: length, maxLength: length })
 const text = fc.string({ unit: 'binary', maxLength: 60 })

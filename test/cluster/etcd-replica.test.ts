@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { type EtcdLedger, openEtcdLedger } from '../../src/cluster/index.ts'
-import type { TermMatch } from '../../src/store/ledger.ts'
-import { ReplicaWriter } from '../../src/store/replica-writer.ts'
+import { ReplicaWriter, type TermMatch } from '../../src/store/index.ts'
 import { changeSet, objectPlace, testSpace } from '../support/change-sets.ts'
 import { type EtcdCluster, startEtcdCluster } from '../support/etcd-cluster.ts'
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { ChangeSet, Guard, Place, Space, Write } from '../../src/store/ledger.ts'
+import type { ChangeSet, Guard, Place, Space, Write } from '../../src/store/index.ts'
 
 export const testSpace = 't/test' as Space
 

@@ -1,5 +1,5 @@
 import type { ReplicaTarget } from '../../src/cluster/index.ts'
-import type { Place, Stored } from '../../src/store/ledger.ts'
+import type { Place, Stored } from '../../src/store/index.ts'
 
 export interface MemoryReplica extends ReplicaTarget {
   read(place: Place): Stored | undefined
