@@ -80,7 +80,8 @@ export function writeReference(writer: Writer, field: Field, reference: Attribut
   }
 }
 
-function readAttribute(reader: Reader, item: Item): AttributeInstance | undefined {
+/** Undefined for an attribute that a lenient reader does not know. */
+export function readAttribute(reader: Reader, item: Item): AttributeInstance | undefined {
   const known = reader.dialect.attributesByTag.get(item.tag)
   if (known === undefined) {
     if (reader.isLenient) return undefined

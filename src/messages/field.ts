@@ -1,3 +1,4 @@
+import { type MaskName, masks, type ValueRow } from '../../spec/enumerations.ts'
 import type { ItemType } from '../../spec/item-types.ts'
 import { type CarrierRow, type ElementRow, type FieldRow, type StructureRow, structures } from '../../spec/structures.ts'
 import { type TagName, type TagRow, tags } from '../../spec/tags.ts'
@@ -60,6 +61,8 @@ export class Field {
   readonly form: Form
   readonly type: ItemType
   readonly table: EnumerationTable | undefined
+  /** For a mask: the bits of later versions, which this one is not shown. */
+  readonly laterBits: number
   /** For `variant`: the field that names the row, and the rows. */
   readonly by: string
   readonly variants: Readonly<Record<string, string>> | undefined
@@ -81,6 +84,7 @@ export class Field {
     this.by = element?.by ?? ''
     this.variants = element?.variants
     this.table = element !== undefined && this.type === 'Enumeration' ? tableOf(manner, this.label) : undefined
+    this.laterBits = element !== undefined && this.type === 'Integer' ? laterBits(manner, this.label) : 0
     this.form = carrier === undefined ? this.#elementForm() : carrierForm(manner, carrier)
     const isRun = carrier?.carrier === 'attributeList' && manner.hasIndexes
     this.isRepeated = isRun || ((row.count === '*' || row.count === '+') && this.form !== form.attributes)
@@ -108,9 +112,12 @@ export class Field {
 export class Layout {
   readonly name: string
   readonly fields: readonly Field[]
+  /** Whether a strict reader insists on the order. */
+  readonly order: 'fixed' | 'any'
 
-  constructor(manner: Manner, name: string, row: StructureRow) {
+  constructor(manner: Manner, name: string, row: StructureRow, order: 'fixed' | 'any' = 'fixed') {
     this.name = name
+    this.order = order
     const fields: Field[] = []
     for (const [fieldName, fieldRow] of Object.entries(row)) {
       if ('carrier' in fieldRow && fieldRow.carrier === 'templates') continue
@@ -122,6 +129,10 @@ export class Layout {
       if (beside !== undefined) beside.templates = fieldName
     }
     this.fields = fields
+  }
+
+  has(tag: number): boolean {
+    return this.fields.some((field) => field.tag === tag)
   }
 }
 
@@ -135,6 +146,19 @@ function isKnown(manner: Manner, row: FieldRow): boolean {
 function tableOf(manner: Manner, label: TagName): EnumerationTable | undefined {
   const name = (tags[label] as TagRow).values ?? label
   return isEnumerationName(name) ? enumerationTable(name, manner.version) : undefined
+}
+
+function laterBits(manner: Manner, label: TagName): number {
+  if (manner.version === undefined || !isMaskName(label)) return 0
+  let bits = 0
+  for (const row of Object.values(masks[label] as Readonly<Record<string, ValueRow>>)) {
+    if (!isWithin(manner.version, row.since)) bits |= row.value
+  }
+  return bits
+}
+
+function isMaskName(label: string): label is MaskName {
+  return Object.hasOwn(masks, label)
 }
 
 function carrierTag(manner: Manner, row: CarrierRow): TagName {

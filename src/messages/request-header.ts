@@ -58,7 +58,7 @@ function asynchronousIndicator(fields: HeaderFields): EnumerationValue<'Asynchro
 function headerLayout(dialect: Dialect): Layout {
   let layout = layouts.get(dialect)
   if (layout === undefined) {
-    layout = new Layout(dialect, 'Request Header', row)
+    layout = new Layout(dialect, 'Request Header', row, 'any')
     layouts.set(dialect, layout)
   }
   return layout

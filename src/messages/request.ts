@@ -171,9 +171,12 @@ function isForAll(reader: Reader, error: KmipError): boolean {
 
 /** No extension is known here. */
 function refuseCritical(extensions: ValueOf<typeof row>['messageExtensions']): void {
-  for (const { criticalityIndicator, vendorIdentification } of extensions) {
+  for (const { criticalityIndicator } of extensions) {
     if (criticalityIndicator) {
-      throw new KmipError('UnknownMessageExtension', `A critical Message Extension of ${vendorIdentification} is not known here`)
+      throw new KmipError(
+        'UnknownMessageExtension',
+        'A critical Message Extension is not known here: leave it out, or say that it is not critical',
+      )
     }
   }
 }

@@ -1,7 +1,7 @@
 import { tags } from '../../spec/tags.ts'
 import type { AttributeInstance } from '../../spec/values.ts'
 import { decode, encode, type Item } from '../ttlv/index.ts'
-import { readAttributes, writeAttribute } from './attributes-2x.ts'
+import { readAttribute, writeAttribute } from './attributes-2x.ts'
 import { dialectOf } from './dialect.ts'
 import { readerOf } from './structure-reader.ts'
 import { writerOf } from './structure-writer.ts'
@@ -34,11 +34,14 @@ export function decodeAttributes(bytes: Uint8Array): AttributeInstance[] {
   const items = item.type === 'Structure' ? item.value : []
   const instances: AttributeInstance[] = []
   for (let position = 0; position < items.length; position++) {
-    const [instance] = readAttributes(reader, { tag: item.tag, type: 'Structure', value: [items[position] as Item] })
+    const { name, value } = readAttribute(reader, items[position] as Item) as AttributeInstance
     const next = items[position + 1]
-    const hasIndex = next?.tag === indexTag && next.type === 'Integer'
-    if (hasIndex) position++
-    instances.push({ ...(instance as AttributeInstance), index: hasIndex ? (next.value as number) : 0 } as AttributeInstance)
+    let index = 0
+    if (next?.tag === indexTag && next.type === 'Integer') {
+      index = next.value
+      position++
+    }
+    instances.push({ name, index, value } as AttributeInstance)
   }
   return instances
 }

@@ -36,12 +36,15 @@ export class StructureReader implements Reader {
       let index = at
       while (index < fields.length && (fields[index] as Field).tag !== item.tag) index++
       if (index === fields.length) {
-        this.#refuseMisplaced(item, layout)
-        continue
+        if (layout.has(item.tag)) return this.#sorted(items, layout, first, misplaced(item, layout))
+        if (this.isLenient) continue
+        throw new KmipError('UnknownTag', `${tagLabel(item.tag)} is no field of ${layout.name} in KMIP ${this.dialect.version}`)
       }
       for (; at < index; at++) {
-        if (run === undefined) this.#leaveOut(result, fields[at] as Field, layout)
-        else run = this.#endRun(run, fields[at] as Field)
+        const skipped = fields[at] as Field
+        if (run !== undefined) run = this.#endRun(run, skipped)
+        else if (skipped.isRequired) return this.#sorted(items, layout, first, missing(skipped, layout))
+        else if (skipped.isRepeated) result[skipped.name] = []
       }
       const field = fields[at] as Field
       if (!field.isRepeated) {
@@ -58,8 +61,10 @@ export class StructureReader implements Reader {
       }
     }
     for (; at < fields.length; at++) {
-      if (run === undefined) this.#leaveOut(result, fields[at] as Field, layout)
-      else run = this.#endRun(run, fields[at] as Field)
+      const skipped = fields[at] as Field
+      if (run !== undefined) run = this.#endRun(run, skipped)
+      else if (skipped.isRequired) return this.#sorted(items, layout, first, missing(skipped, layout))
+      else if (skipped.isRepeated) result[skipped.name] = []
     }
     return result
   }
@@ -143,16 +148,6 @@ export class StructureReader implements Reader {
     return wrongType(item, 'TextString')
   }
 
-  #leaveOut(result: Fields, field: Field, layout: Layout): void {
-    if (field.isRequired) {
-      throw new KmipError(
-        'InvalidMessage',
-        `${field.label} is missing in ${layout.name}, or stands in the wrong place: fields have a fixed order`,
-      )
-    }
-    if (field.isRepeated) result[field.name] = []
-  }
-
   /** The same attribute is not to be asked for twice (KMIP 1.4 §11.13, KMIP 2.1 §6.1.24). */
   #endRun(run: readonly unknown[], field: Field): undefined {
     if (run.length < 2 || (field.form !== form.attributeReference && field.form !== form.attributeName)) return
@@ -160,15 +155,18 @@ export class StructureReader implements Reader {
     if (seen.size < run.length && !this.isLenient) throw new KmipError('InvalidMessage', `${field.label} names the same attribute twice`)
   }
 
-  #refuseMisplaced(item: Item, layout: Layout): void {
-    if (layout.fields.some((field) => field.tag === item.tag)) {
-      throw new KmipError(
-        'InvalidMessage',
-        `${tagLabel(item.tag)} stands twice in ${layout.name}, or in the wrong place: fields have a fixed order`,
-      )
-    }
-    if (this.isLenient) return
-    throw new KmipError('UnknownTag', `${tagLabel(item.tag)} is no field of ${layout.name} in KMIP ${this.dialect.version}`)
+  /**
+   * Fields have a fixed order (KMIP 2.1 §9.1.1). Real requests break it in their header, and other servers in their answers; those are put
+   * in order and read again, and refused when order was not what they lacked.
+   */
+  #sorted(items: readonly Item[], layout: Layout, first: number, problem: KmipError): Fields {
+    if (!this.isLenient && layout.order === 'fixed') throw problem
+    const given = items.slice(first)
+    const places = new Map(layout.fields.map((field, index) => [field.tag, index]))
+    const place = (item: Item) => places.get(item.tag) ?? -1
+    const inOrder = [...given].sort((a, b) => place(a) - place(b))
+    if (inOrder.every((item, index) => item === given[index])) throw problem
+    return this.read(inOrder, layout)
   }
 
   #unknownValue(item: Item, field: Field): undefined {
@@ -191,6 +189,20 @@ export function readerOf(dialect: Dialect, isLenient: boolean): StructureReader 
 const nothing: Fields = {}
 const strict = new Map<Dialect, StructureReader>()
 const lenient = new Map<Dialect, StructureReader>()
+
+function missing(field: Field, layout: Layout): KmipError {
+  return new KmipError(
+    'InvalidMessage',
+    `${field.label} is missing in ${layout.name}, or stands in the wrong place: fields have a fixed order`,
+  )
+}
+
+function misplaced(item: Item, layout: Layout): KmipError {
+  return new KmipError(
+    'InvalidMessage',
+    `${tagLabel(item.tag)} stands twice in ${layout.name}, or in the wrong place: fields have a fixed order`,
+  )
+}
 
 function referenceKey(reference: AttributeReference): string {
   return typeof reference === 'string' ? reference : `${reference.vendorIdentification}\n${reference.attributeName}`

@@ -36,7 +36,8 @@ export class StructureWriter implements Writer {
       const field = fields[index] as Field
       const content = value[field.name]
       if (content === undefined) {
-        if (field.isRequired) throw new TypeError(`${layout.name}: ${field.name} is missing`)
+        if (field.form === form.template && value[field.templates] !== undefined) items.push(this.#template(field, value))
+        else if (field.isRequired) throw new TypeError(`${layout.name}: ${field.name} is missing`)
       } else if (field.isRepeated) {
         for (const each of content as readonly unknown[]) {
           const item = this.value(field, field.tag, each)
@@ -56,7 +57,7 @@ export class StructureWriter implements Writer {
   value(field: Field, tag: number, value: unknown): Item | undefined {
     switch (field.form) {
       case form.integer:
-        return { tag, type: 'Integer', value: value as number }
+        return { tag, type: 'Integer', value: field.laterBits === 0 ? (value as number) : this.#mask(field, value as number) }
       case form.interval:
         return { tag, type: 'Interval', value: value as number }
       case form.longInteger:
@@ -108,6 +109,11 @@ export class StructureWriter implements Writer {
     if (this.isRequest) throw new KmipError('InvalidField', `${what} cannot be said in KMIP ${this.dialect.version}: use a later version`)
   }
 
+  #mask(field: Field, value: number): number {
+    if ((value & field.laterBits) !== 0) this.leaveOut(`A bit of ${field.label}`)
+    return value & ~field.laterBits
+  }
+
   #single(field: Field, content: unknown, value: Fields): Item | undefined {
     if (field.form !== form.variant) return this.value(field, field.tag, content)
     const name = field.variants?.[value[field.by] as string]
@@ -117,7 +123,8 @@ export class StructureWriter implements Writer {
 
   #template(field: Field, value: Fields): Item {
     const templates = value[field.templates] as readonly Fields[] | undefined
-    return attributesLegacy.writeTemplate(this, field, value[field.name] as readonly AttributeInstance[], templates)
+    const instances = (value[field.name] ?? []) as readonly AttributeInstance[]
+    return attributesLegacy.writeTemplate(this, field, instances, templates)
   }
 
   #identifier(tag: number, value: Identifier): Item | undefined {

@@ -1,6 +1,9 @@
 import { performance } from 'node:perf_hooks'
+import type { AttributeInstance } from '../../spec/values.ts'
 import type { Version } from '../../spec/versions.ts'
 import {
+  decodeAttributes,
+  encodeAttributes,
   encodeRequest,
   encodeResponse,
   parseRequest,
@@ -15,7 +18,7 @@ import type { BenchRow } from './codec.bench.ts'
 
 /** How fast one core turns requests into the internal form, and answers out of it; the bare tree codec of the same bytes beside each. */
 export function benchMessages(): BenchRow[] {
-  return (['2.1', '1.4'] as const).flatMap((version) => [...parsing(version), ...writing(version)])
+  return (['2.1', '1.4'] as const).flatMap((version) => [...parsing(version), ...writing(version)]).concat(keeping())
 }
 
 function parsing(version: Version): BenchRow[] {
@@ -39,6 +42,14 @@ function writing(version: Version): BenchRow[] {
       measure('  size alone', () => responseSize(message)),
     ]
   })
+}
+
+function keeping(): BenchRow[] {
+  const bytes = encodeAttributes(kept)
+  return [
+    measure(`keep ${kept.length} attributes, ${bytes.length} bytes`, () => encodeAttributes(kept)),
+    measure(`have ${kept.length} attributes back`, () => decodeAttributes(bytes)),
+  ]
 }
 
 function measure(name: string, run: () => unknown): BenchRow {
@@ -119,3 +130,22 @@ const responses: Readonly<Record<string, ResponseItem>> = {
     },
   },
 }
+
+/** What a key has of itself, as a rule. */
+const kept: readonly AttributeInstance[] = [
+  { name: 'UniqueIdentifier', index: 0, value: uniqueIdentifier },
+  { name: 'ObjectType', index: 0, value: 'SymmetricKey' },
+  { name: 'Name', index: 0, value: { value: 'payments-2026', type: 'UninterpretedTextString' } },
+  { name: 'CryptographicAlgorithm', index: 0, value: 'AES' },
+  { name: 'CryptographicLength', index: 0, value: 256 },
+  { name: 'CryptographicUsageMask', index: 0, value: 12 },
+  { name: 'State', index: 0, value: 'Active' },
+  { name: 'InitialDate', index: 0, value: 1_700_000_000 },
+  { name: 'ActivationDate', index: 0, value: 1_700_000_000 },
+  { name: 'LastChangeDate', index: 0, value: 1_700_000_000 },
+  { name: 'Digest', index: 0, value: { hashingAlgorithm: 'SHA_256', digestValue: new Uint8Array(32), keyFormatType: 'Raw' } },
+  { name: 'Sensitive', index: 0, value: true },
+  { name: 'AlwaysSensitive', index: 0, value: true },
+  { name: 'Extractable', index: 0, value: false },
+  { name: 'NeverExtractable', index: 0, value: true },
+]
