@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { type MaskBit, masks } from '../../spec/enumerations.ts'
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { AttributeInstance, StructureValue } from '../../spec/values.ts'
+import type { AttributeInstance, KeyMaterial, StructureValue } from '../../spec/values.ts'
 import { type KeyPolicy, type ManagedObject, type NewObject, newObject, type WrappedKey } from '../objects/index.ts'
-import type { PartitionDescription } from '../partitions/partition.ts'
+import { fromPlain, type KeyFormat } from '../objects/key-formats/index.ts'
+import type { KeyReference, PartitionDescription } from '../partitions/partition.ts'
 import type { Context } from './context.ts'
 import { keyHandle } from './object-store.ts'
 
@@ -33,7 +34,7 @@ export async function addManagedObject(context: Context, facts: Facts): Promise<
     given: facts.given,
     form: facts.form,
     key: facts.key,
-    digests: facts.digests ?? (await digestsOf(context, uniqueIdentifier, facts.key)),
+    digests: facts.digests ?? (await digestsOf(context, uniqueIdentifier, facts.key, facts.form.keyFormatType)),
     ...(facts.found === undefined ? {} : { found: facts.found }),
     generatedBy: facts.generated ? rngParameters(partition) : undefined,
     protectionStorageMask: chooseStorage(partition, facts.permitted),
@@ -49,21 +50,41 @@ export function requestedPolicy(context: Context, given: readonly AttributeInsta
   return { sensitive: find('Sensitive') ?? context.policy.sensitive, extractable: find('Extractable') ?? context.policy.extractable }
 }
 
-/** SHA-256 over the plain value, made inside the partition (KMIP 2.1 §4.21). It says over which format it was made. */
-export async function digestsOf(
+/**
+ * SHA-256 over the value in the format that Get gives it in (KMIP 2.1 §4.21). A key that may not be revealed is digested inside the
+ * partition, in the form it has there; the Digest says over which format it was made.
+ */
+async function digestsOf(
   context: Context,
   uniqueIdentifier: string,
   key: WrappedKey | undefined,
+  format: KeyFormat | undefined,
 ): Promise<readonly StructureValue<'Digest'>[]> {
   if (key === undefined) return []
   const reference = { handle: keyHandle(uniqueIdentifier, key), key }
+  const inside = insideFormats[key.kind]
+  const isKeyPair = key.kind === 'private' || key.kind === 'public'
+  if (isKeyPair && format !== undefined && format !== inside && key.policy.extractable && !key.policy.sensitive) {
+    const material = await revealed(context, reference, format)
+    if (material instanceof Uint8Array) {
+      const digestValue = await context.partition.hash('SHA_256', material)
+      material.fill(0)
+      return [{ hashingAlgorithm: 'SHA_256', digestValue, keyFormatType: format }]
+    }
+  }
   const digestValue = await context.partition.digest(reference, 'SHA_256')
-  if (digestValue === undefined) return []
-  return [{ hashingAlgorithm: 'SHA_256', digestValue, keyFormatType: digestFormats[key.kind] }]
+  return digestValue === undefined ? [] : [{ hashingAlgorithm: 'SHA_256', digestValue, keyFormatType: inside }]
+}
+
+async function revealed(context: Context, reference: KeyReference, format: KeyFormat): Promise<KeyMaterial> {
+  const { kind, type, value } = await context.partition.reveal(reference)
+  const material = fromPlain({ kind, type, bytes: value.expose() }, format, format)
+  value.wipe()
+  return material
 }
 
 /** The formats of the plain forms that cross a partition. */
-const digestFormats = { secret: 'Raw', private: 'PKCS_8', public: 'X_509', data: 'Raw' } as const
+const insideFormats = { secret: 'Raw', private: 'PKCS_8', public: 'X_509', data: 'Raw' } as const
 
 /** The generator of a partition's keys: the OpenSSL DRBG in software; what a device uses is not told through PKCS#11. */
 export function rngParameters(partition: PartitionDescription): StructureValue<'RNGParameters'> {
@@ -74,7 +95,7 @@ export function rngParameters(partition: PartitionDescription): StructureValue<'
 /** Where a partition keeps values, as a Protection Storage Mask. */
 export function storageMask(partition: PartitionDescription): number {
   const bits: Record<PartitionDescription['kind'], MaskBit<'ProtectionStorageMask'>[]> = {
-    software: ['Software', 'OnSystem'],
+    software: ['Software'],
     pkcs11: ['Hardware'],
   }
   return bits[partition.kind].reduce((mask, bit) => mask | masks.ProtectionStorageMask[bit].value, 0)

@@ -80,10 +80,10 @@ const answers: { readonly [F in QueryFunction]?: (context: Context) => Promise<P
         batchUndoCapability: true,
         batchContinueCapability: true,
         unwrapMode: 'Processed',
-        // The wrapped key goes from the record at once; what is left of old copies goes with the epoch's KEK.
-        destroyAction: 'KeyMaterialDeleted',
+        // The wrapped key goes from the record at once, what is left of old copies with the epoch's KEK: no value of the standard says that.
+        destroyAction: 'Unspecified',
         shreddingAlgorithm: 'Unspecified',
-        rngMode: 'SharedInstantiation',
+        rngMode: 'Unspecified',
         quantumSafeCapability: false,
       },
     ],
