@@ -79,7 +79,8 @@ const answers: { readonly [F in QueryFunction]?: (context: Context) => Promise<P
         attestationCapability: false,
         batchUndoCapability: true,
         batchContinueCapability: true,
-        unwrapMode: 'Processed',
+        // Register unwraps what comes wrapped where its wrapping key is here, and keeps it wrapped where not.
+        unwrapMode: 'Unspecified',
         // The wrapped key goes from the record at once, what is left of old copies with the epoch's KEK: no value of the standard says that.
         destroyAction: 'Unspecified',
         shreddingAlgorithm: 'Unspecified',
