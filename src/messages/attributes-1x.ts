@@ -145,6 +145,6 @@ function malformed(): KmipError {
 function unknownName(reader: Reader): KmipError {
   return new KmipError(
     'UnsupportedAttribute',
-    `An Attribute Name is not one of KMIP ${reader.dialect.version}: use the standard's spelling, or begin it with x- for an attribute of your own`,
+    `An Attribute Name is not one of ${reader.dialect.label}: use the standard's spelling, or begin it with x- for an attribute of your own`,
   )
 }

@@ -92,5 +92,5 @@ export function readAttribute(reader: Reader, item: Item): AttributeInstance | u
 }
 
 function unsupported(reader: Reader, tag: number): KmipError {
-  return new KmipError('UnsupportedAttribute', `${tagLabel(tag)} is no attribute that this server knows in KMIP ${reader.dialect.version}`)
+  return new KmipError('UnsupportedAttribute', `${tagLabel(tag)} is no attribute that this server knows in ${reader.dialect.label}`)
 }

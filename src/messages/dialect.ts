@@ -32,6 +32,8 @@ export interface AttributeDialect {
  */
 export class Dialect implements Manner {
   readonly version: Version | undefined
+  /** For messages. */
+  readonly label: string
   readonly hasIndexes: boolean
   readonly attributesByTag: ReadonlyMap<number, AttributeDialect>
   readonly attributesByWireName: ReadonlyMap<string, AttributeDialect>
@@ -44,6 +46,7 @@ export class Dialect implements Manner {
 
   constructor(version: Version | undefined) {
     this.version = version
+    this.label = version === undefined ? 'the stored form' : `KMIP ${version}`
     this.hasIndexes = version !== undefined && isWithin(version, '1.0', '1.4')
     const knownAttributes = this.#knownAttributes()
     this.attributesByTag = new Map(knownAttributes.map((attribute) => [attribute.tag, attribute]))

@@ -135,10 +135,7 @@ function inexpressible(dialect: Dialect, item: ResponseItem): FailedItem {
     operation: item.operation,
     uniqueBatchItemId: item.uniqueBatchItemId,
     status: 'OperationFailed',
-    error: new KmipError(
-      'FeatureNotSupported',
-      `The answer has a value that KMIP ${dialect.version} has no words for: use a later version`,
-    ),
+    error: new KmipError('FeatureNotSupported', `The answer has a value that ${dialect.label} has no words for: use a later version`),
   }
 }
 

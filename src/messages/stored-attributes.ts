@@ -1,3 +1,4 @@
+import { KmipError } from '../../spec/kmip-error.ts'
 import { tags } from '../../spec/tags.ts'
 import type { AttributeInstance } from '../../spec/values.ts'
 import { decode, encode, type Item } from '../ttlv/index.ts'
@@ -31,7 +32,10 @@ export function encodeAttributes(instances: Iterable<AttributeInstance>): Uint8A
 export function decodeAttributes(bytes: Uint8Array): AttributeInstance[] {
   const reader = readerOf(dialectOf(undefined), false)
   const item = decode(bytes, storedLimits)
-  const items = item.type === 'Structure' ? item.value : []
+  if (item.tag !== tags.Attributes.tag || item.type !== 'Structure') {
+    throw new KmipError('InvalidMessage', 'Kept attributes are not in an Attributes structure')
+  }
+  const items = item.value
   const instances: AttributeInstance[] = []
   for (let position = 0; position < items.length; position++) {
     const { name, value } = readAttribute(reader, items[position] as Item) as AttributeInstance

@@ -38,7 +38,7 @@ export class StructureReader implements Reader {
       if (index === fields.length) {
         if (layout.has(item.tag)) return this.#sorted(items, layout, first, misplaced(item, layout))
         if (this.isLenient) continue
-        throw new KmipError('UnknownTag', `${tagLabel(item.tag)} is no field of ${layout.name} in KMIP ${this.dialect.version}`)
+        throw new KmipError('UnknownTag', `${tagLabel(item.tag)} is no field of ${layout.name} in ${this.dialect.label}`)
       }
       for (; at < index; at++) {
         const skipped = fields[at] as Field

@@ -106,7 +106,7 @@ export class StructureWriter implements Writer {
   }
 
   leaveOut(what: string): void {
-    if (this.isRequest) throw new KmipError('InvalidField', `${what} cannot be said in KMIP ${this.dialect.version}: use a later version`)
+    if (this.isRequest) throw new KmipError('InvalidField', `${what} cannot be said in ${this.dialect.label}: use a later version`)
   }
 
   #mask(field: Field, value: number): number {

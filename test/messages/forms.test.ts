@@ -3,6 +3,7 @@ import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance } from '../../spec/values.ts'
 import type { Version } from '../../spec/versions.ts'
 import {
+  decodeAttributes,
   encodeRequest,
   parseRequest,
   type RequestItem,
@@ -14,7 +15,7 @@ import {
   tooLarge,
 } from '../../src/messages/index.ts'
 import { legacyName, vendorName } from '../../src/messages/vendor-names.ts'
-import { fromXml, toXml } from '../../src/ttlv/index.ts'
+import { encode, fromXml, type Item, integer, structure, type TagLike, TtlvError, toXml } from '../../src/ttlv/index.ts'
 
 function request(version: Version, item: RequestItem): RequestMessage {
   return { header: { version, asynchronousIndicator: 'Prohibited', credentials: [], batchErrorContinuation: 'Stop' }, items: [item] }
@@ -254,3 +255,17 @@ for (const [vendorIdentification, attributeName, name] of vendorNames) {
 }
 
 test('a name without prefix is no vendor attribute', (t) => t.is(vendorName('State'), undefined))
+
+test('kept attributes are refused when they are something else', (t) => {
+  const kept = (items: readonly Item[], tag: TagLike = 'Attributes') => encode(structure(tag, items))
+  t.throws(() => decodeAttributes(Buffer.from('nothing')), { instanceOf: TtlvError })
+  t.throws(() => decodeAttributes(kept([], 'BatchItem')), {
+    instanceOf: KmipError,
+    message: 'Kept attributes are not in an Attributes structure',
+  })
+  t.throws(() => decodeAttributes(kept([integer('AttributeIndex', 1)])), {
+    instanceOf: KmipError,
+    message: 'AttributeIndex is no attribute that this server knows in the stored form',
+  })
+  t.throws(() => decodeAttributes(kept([integer('State', 1)])), { instanceOf: KmipError })
+})
