@@ -30,6 +30,11 @@ export interface Context {
   readonly objects: ObjectStore
   readonly partition: Partition
   readonly server: ServerFacts
+  /**
+   * How the client's protocol tells apart the instances of one attribute: in 1.x by Attribute Index, which is 0 where none is given
+   * (KMIP 1.4 §2.1.1); in 2.x by value, where none given means all of them, or that there is but one.
+   */
+  readonly attributeInstances: 'by-index' | 'by-value'
   /** Which of the tenant's key policies hold where a request is silent. */
   readonly policy: { readonly sensitive: boolean; readonly extractable: boolean }
 }

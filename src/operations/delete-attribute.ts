@@ -11,7 +11,8 @@ export async function deleteAttribute(
   request: RequestPayload<'DeleteAttribute'>,
 ): Promise<ResponsePayload<'DeleteAttribute'>> {
   const object = await context.objects.open(request.uniqueIdentifier)
-  const { currentAttribute: current, reference, attributeIndex: index } = request
+  const { currentAttribute: current, reference, attributeIndex } = request
+  const index = attributeIndex ?? (context.attributeInstances === 'by-index' ? 0 : undefined)
   const [attribute] = remove(object, { current, reference, index }, context.now)
   await context.objects.save(object)
   return { uniqueIdentifier: object.uniqueIdentifier, attribute }

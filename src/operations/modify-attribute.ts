@@ -11,7 +11,9 @@ export async function modifyAttribute(
   request: RequestPayload<'ModifyAttribute'>,
 ): Promise<ResponsePayload<'ModifyAttribute'>> {
   const object = await context.objects.open(request.uniqueIdentifier)
-  const attribute = modify(object, request.currentAttribute, request.newAttribute, context.now)
+  const { currentAttribute, newAttribute } = request
+  const wanted = context.attributeInstances === 'by-index' ? { ...newAttribute, index: newAttribute.index ?? 0 } : newAttribute
+  const attribute = modify(object, currentAttribute, wanted, context.now)
   await context.objects.save(object)
   return { uniqueIdentifier: object.uniqueIdentifier, attribute }
 }

@@ -80,25 +80,21 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const identities = new Identities(() => settings.view(), now)
   const partitions = new OpenPartitions(settings, options.openPartition, options.spaceOf)
   const facts = factsByVersion(options)
-  const begin = async (identity: Identity, { header }: { readonly header: { readonly version: Version } }, milliseconds: number) => {
-    const tenant = partitions.contextOf(identity)
-    const partition = await tenant.partition()
-    const { objects, records } = options.beginUnit(tenant, partition, milliseconds)
-    const { defaultSensitive: sensitive, defaultExtractable: extractable } = tenant.tenant.policy
-    const context: Context = {
-      now: Math.floor(milliseconds / 1000),
-      nowMilliseconds: milliseconds,
-      objects,
-      partition,
-      server: facts[header.version],
-      policy: { sensitive, extractable },
+  const reach = new Reach(settings, partitions)
+  const begin = (identity: Identity, { header }: { readonly header: { readonly version: Version } }, milliseconds: number) => {
+    const reached = reach.of(identity)
+    const enter = ({ tenant, partition, policy }: Reached): Attempt => {
+      const { objects, records } = options.beginUnit(tenant, partition, milliseconds)
+      const now = Math.floor(milliseconds / 1000)
+      const context: Context = { now, nowMilliseconds: milliseconds, objects, partition, server: facts[header.version], policy }
+      return {
+        context,
+        savepoint: () => records.savepoint(),
+        rollback: (to) => records.rollback(to),
+        changes: () => records.changes(),
+      }
     }
-    return {
-      context,
-      savepoint: () => records.savepoint(),
-      rollback: (to: number) => records.rollback(to),
-      changes: () => records.changes(),
-    }
+    return reached instanceof Promise ? reached.then(enter) : enter(reached)
   }
   const service = new KmipService({ ledger, settings, identities, passwords: new Passwords(), limits, log, metrics, begin, now })
   await ledger.barrier().catch((error: unknown) => log.warn('the ledger does not answer yet', { error }))
@@ -173,6 +169,44 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
       await Promise.all(listeners.map((listener) => listener.drain(milliseconds)))
       await partitions.close()
     },
+  }
+}
+
+/** What a tenant's requests need, its partition open. */
+interface Reached {
+  readonly tenant: TenantContext
+  readonly partition: Partition
+  readonly policy: Context['policy']
+}
+
+/** What tenants' requests reach, kept as long as no setting changes. */
+class Reach {
+  readonly #settings: Settings
+  readonly #partitions: OpenPartitions
+  #generation = -1
+  readonly #kept = new Map<TenantId, Reached>()
+
+  constructor(settings: Settings, partitions: OpenPartitions) {
+    this.#settings = settings
+    this.#partitions = partitions
+  }
+
+  /** @throws KmipError when the tenant was removed or its partition cannot be opened */
+  of(identity: Identity): Reached | Promise<Reached> {
+    const { generation } = this.#settings.view()
+    if (generation !== this.#generation) {
+      this.#kept.clear()
+      this.#generation = generation
+    }
+    return this.#kept.get(identity.tenant) ?? this.#open(identity, generation)
+  }
+
+  async #open(identity: Identity, generation: number): Promise<Reached> {
+    const tenant = this.#partitions.contextOf(identity)
+    const { defaultSensitive: sensitive, defaultExtractable: extractable } = tenant.tenant.policy
+    const reached = { tenant, partition: await tenant.partition(), policy: { sensitive, extractable } }
+    if (generation === this.#generation) this.#kept.set(identity.tenant, reached)
+    return reached
   }
 }
 

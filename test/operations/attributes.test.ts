@@ -14,8 +14,8 @@ function vendor(attributeName: string, value: string): AttributeInstance {
   }
 }
 
-async function key(): Promise<{ bench: OperationBench; uniqueIdentifier: string }> {
-  const bench = operationContext()
+async function key(attributeInstances: 'by-index' | 'by-value' = 'by-value'): Promise<{ bench: OperationBench; uniqueIdentifier: string }> {
+  const bench = operationContext({ attributeInstances })
   const { uniqueIdentifier } = await bench.run('Create', { objectType: 'SymmetricKey', attributes: [name('one'), vendor('shelf', '7')] })
   return { bench, uniqueIdentifier: uniqueIdentifier as string }
 }
@@ -55,6 +55,25 @@ test('Add, Modify and Delete Attribute, as a client of 1.x does it', async (t) =
   t.deepEqual(gone.attribute, { ...vendor('shelf', '7'), index: 0 } as AttributeInstance)
   const { attributes } = await bench.run('GetAttributes', { uniqueIdentifier, references: [reference] })
   t.deepEqual(attributes, [{ ...vendor('shelf', '9'), index: 1 } as AttributeInstance])
+})
+
+test('a client of 1.x that gives no index means the instance 0; one of 2.x means the only one, or all', async (t) => {
+  const old = await key('by-index')
+  await old.bench.run('AddAttribute', { uniqueIdentifier: old.uniqueIdentifier, newAttribute: name('two') })
+  const changed = await old.bench.run('ModifyAttribute', { uniqueIdentifier: old.uniqueIdentifier, newAttribute: name('three') })
+  t.is(changed.attribute?.index, 0)
+  await old.bench.run('DeleteAttribute', { uniqueIdentifier: old.uniqueIdentifier, reference: 'Name' })
+  const left = await old.bench.run('GetAttributes', { uniqueIdentifier: old.uniqueIdentifier, references: ['Name'] })
+  t.deepEqual(
+    left.attributes.map(({ index, value }) => [index, value]),
+    [[1, name('two').value]],
+  )
+  const { bench, uniqueIdentifier } = await key()
+  await bench.run('AddAttribute', { uniqueIdentifier, newAttribute: name('two') })
+  const unclear = await t.throwsAsync<KmipError>(bench.run('ModifyAttribute', { uniqueIdentifier, newAttribute: name('three') }))
+  t.is(unclear?.reason, 'MultiValuedAttribute')
+  await bench.run('DeleteAttribute', { uniqueIdentifier, reference: 'Name' })
+  t.deepEqual((await bench.run('GetAttributes', { uniqueIdentifier, references: ['Name'] })).attributes, [])
 })
 
 test('Modify and Delete Attribute by the current value, as a client of 2.x does it', async (t) => {

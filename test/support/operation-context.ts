@@ -35,12 +35,15 @@ interface Options {
   readonly now?: number
   readonly policy?: Context['policy']
   readonly partition?: Partition
+  /** As clients of 2.x have it unless told. */
+  readonly attributeInstances?: Context['attributeInstances']
 }
 
 /** A tenant of its own over a software partition and the embedded ledger: handlers run for real, commit and all. */
 export function operationContext(options: Options = {}): OperationBench {
   const { ledger, replica } = testLedger()
   const cache = new ObjectCache()
+  const attributeInstances = options.attributeInstances ?? 'by-value'
   const partition = options.partition ?? softwarePartition()
   const policy = options.policy ?? { sensitive: false, extractable: true }
   const tenant = randomUUID()
@@ -55,7 +58,8 @@ export function operationContext(options: Options = {}): OperationBench {
     replica.renew()
     const records = openRecords()
     const nowMilliseconds = now * 1000 + (milliseconds++ % 1000)
-    const context = { now, nowMilliseconds, objects: new ObjectStore(records, nowMilliseconds), partition, policy, server }
+    const objects = new ObjectStore(records, nowMilliseconds)
+    const context: Context = { now, nowMilliseconds, objects, partition, policy, server, attributeInstances }
     return {
       context,
       records,
