@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import test from 'ava'
-import type { KmipError } from '../../spec/kmip-error.ts'
+import fc from 'fast-check'
+import { KmipError } from '../../spec/kmip-error.ts'
 import type { KeyMaterial } from '../../spec/values.ts'
 import {
   type ClaimedType,
@@ -298,4 +299,42 @@ test('an EC private key that a device gave back without its public key is comple
   const plain = { kind: 'private', type: { algorithm: 'EC', length: 256, curve: 'P_256' }, bytes: bare } as const
   t.deepEqual(fromPlain(plain, 'PKCS_8', 'PKCS_8'), whole)
   t.deepEqual(fromPlain(plain, 'ECPrivateKey', 'PKCS_8'), sec1)
+})
+
+/** Each side of each pair in each format, to be spoiled. */
+const wholes = pairs.flatMap(([, algorithm, { privateKey, publicKey }, privateFormats, publicFormats]) =>
+  (
+    [
+      ['PrivateKey', 'PKCS_8', privateKey.export({ ...der, type: 'pkcs8' }), privateFormats],
+      ['PublicKey', 'X_509', publicKey.export({ ...der, type: 'spki' }), publicFormats],
+    ] as const
+  ).flatMap(([objectType, standard, bytes, formats]) => {
+    const plain = toPlain(objectType, { format: standard, material: bytes }, { algorithm })
+    return formats.map((format) => ({ objectType, algorithm, format, material: fromPlain(plain, format, standard), formats }))
+  }),
+)
+
+test('spoiled Key Material is taken as another key or refused with a reason, and never more', (t) => {
+  const spoiled = fc.property(fc.constantFrom(...wholes), fc.nat(), fc.nat(255), fc.boolean(), (whole, at, value, cut) => {
+    const { objectType, algorithm, format, formats } = whole
+    const spoil = (bytes: Uint8Array) => {
+      const copy = Buffer.from(bytes)
+      copy[at % copy.length] = value
+      return cut ? copy.subarray(0, at % copy.length) : copy
+    }
+    const material = (
+      whole.material instanceof Uint8Array
+        ? spoil(whole.material)
+        : Object.fromEntries(
+            Object.entries(whole.material).map(([name, field]) => [name, field instanceof Uint8Array ? spoil(field) : field]),
+          )
+    ) as KeyMaterial
+    try {
+      const plain = toPlain(objectType, { format, material }, { algorithm })
+      for (const other of formats) fromPlain(plain, other, format)
+    } catch (error) {
+      if (!(error instanceof KmipError)) throw error
+    }
+  })
+  t.notThrows(() => fc.assert(spoiled, { numRuns: 3_000 }))
 })
