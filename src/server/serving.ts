@@ -1,6 +1,6 @@
 import { type OperationName, operations } from '../../spec/operations.ts'
 import { isWithin, servedVersions, type Version, versions } from '../../spec/versions.ts'
-import { type Context, operationTable, type ServerFacts } from '../operations/index.ts'
+import { type Context, operationTable } from '../operations/index.ts'
 import type { ObjectStore } from '../operations/object-store.ts'
 import type { Partition } from '../partitions/index.ts'
 import type { Ledger, Replica, Space } from '../store/index.ts'
@@ -86,7 +86,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     const enter = ({ tenant, partition, policy }: Reached): Attempt => {
       const { objects, records } = options.beginUnit(tenant, partition, milliseconds)
       const now = Math.floor(milliseconds / 1000)
-      const context: Context = { now, nowMilliseconds: milliseconds, objects, partition, server: facts[header.version], policy }
+      const { server, attributeInstances } = facts[header.version]
+      const context: Context = { now, nowMilliseconds: milliseconds, objects, partition, server, attributeInstances, policy }
       return {
         context,
         savepoint: () => records.savepoint(),
@@ -213,22 +214,27 @@ class Reach {
 /** Milliseconds between two looks for changed tenants and rules; a request sees them at once by its barrier. */
 const settingsEvery = 1000
 
-/** What Query says, by the client's version. */
-function factsByVersion({ serverName, serverVersion }: ServingOptions): Readonly<Record<Version, ServerFacts>> {
+type VersionFacts = Pick<Context, 'server' | 'attributeInstances'>
+
+/** What handlers are told of the server and the protocol, by the client's version. */
+function factsByVersion({ serverName, serverVersion }: ServingOptions): Readonly<Record<Version, VersionFacts>> {
   const all = Object.keys(operations) as OperationName[]
-  const facts = (version: Version): ServerFacts => ({
-    versions: servedVersions,
-    operations: all.filter((name) => {
-      const row: { readonly since: Version; readonly until?: Version } = operations[name]
-      return operationTable[name] !== undefined && isWithin(version, row.since, row.until)
-    }),
-    vendorIdentification: `Tresor ${serverVersion}`,
-    serverName,
-    serverVersion,
-    serverSerialNumber: '',
-    profiles: [],
+  const facts = (version: Version): VersionFacts => ({
+    attributeInstances: isWithin(version, '1.0', '1.4') ? 'by-index' : 'by-value',
+    server: {
+      versions: servedVersions,
+      operations: all.filter((name) => {
+        const row: { readonly since: Version; readonly until?: Version } = operations[name]
+        return operationTable[name] !== undefined && isWithin(version, row.since, row.until)
+      }),
+      vendorIdentification: `Tresor ${serverVersion}`,
+      serverName,
+      serverVersion,
+      serverSerialNumber: '',
+      profiles: [],
+    },
   })
-  return Object.fromEntries(versions.map((version) => [version, facts(version)])) as Record<Version, ServerFacts>
+  return Object.fromEntries(versions.map((version) => [version, facts(version)])) as Record<Version, VersionFacts>
 }
 
 function listenerCounters(listeners: readonly Listener[]): Record<string, number> {
