@@ -58,6 +58,8 @@ export class Field {
   readonly label: TagName
   readonly isRequired: boolean
   readonly isRepeated: boolean
+  /** Absent, it is an empty list: what may be repeated, and attributes that 2.x would have in a structure, be it empty. */
+  readonly isListWhenAbsent: boolean
   readonly form: Form
   readonly type: ItemType
   readonly table: EnumerationTable | undefined
@@ -86,9 +88,11 @@ export class Field {
     this.table = element !== undefined && this.type === 'Enumeration' ? tableOf(manner, this.label) : undefined
     this.laterBits = element !== undefined && this.type === 'Integer' ? laterBits(manner, this.label) : 0
     this.form = carrier === undefined ? this.#elementForm() : carrierForm(manner, carrier)
+    const isAttributeList = carrier?.carrier === 'attributeList' && row.count !== '?'
     const isRun = carrier?.carrier === 'attributeList' && manner.hasIndexes
     this.isRepeated = isRun || ((row.count === '*' || row.count === '+') && this.form !== form.attributes)
-    this.isRequired = !isRun && (row.count === '1' || row.count === '+')
+    this.isListWhenAbsent = this.isRepeated || isAttributeList
+    this.isRequired = !isRun && !isAttributeList && (row.count === '1' || row.count === '+')
     this.templates = ''
     this.#layout = undefined
   }

@@ -44,7 +44,7 @@ export class StructureReader implements Reader {
         const skipped = fields[at] as Field
         if (run !== undefined) run = this.#endRun(run, skipped)
         else if (skipped.isRequired) return this.#sorted(items, layout, first, missing(skipped, layout))
-        else if (skipped.isRepeated) result[skipped.name] = []
+        else if (skipped.isListWhenAbsent) result[skipped.name] = []
       }
       const field = fields[at] as Field
       if (!field.isRepeated) {
@@ -64,7 +64,7 @@ export class StructureReader implements Reader {
       const skipped = fields[at] as Field
       if (run !== undefined) run = this.#endRun(run, skipped)
       else if (skipped.isRequired) return this.#sorted(items, layout, first, missing(skipped, layout))
-      else if (skipped.isRepeated) result[skipped.name] = []
+      else if (skipped.isListWhenAbsent) result[skipped.name] = []
     }
     return result
   }

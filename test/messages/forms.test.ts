@@ -115,6 +115,13 @@ test('a Unique Identifier of 2.x may be text, a placeholder or a position', (t) 
   t.deepEqual(read('<UniqueIdentifier type="Integer" value="-1"/>'), { position: -1 })
 })
 
+test('attributes that a list may lack may lack their structure too', (t) => {
+  const locate = toXml(requestToItem(request('2.0', { operation: 'Locate', payload: { attributes: [] } })))
+  t.true(locate.includes('<Attributes/>') || locate.includes('<Attributes>'))
+  const [item] = requestFromItem(fromXml(locate.replace(/<Attributes\/>|<Attributes>\s*<\/Attributes>/, ''))).items
+  t.deepEqual(item, { operation: 'Locate', uniqueBatchItemId: undefined, payload: { attributes: [] } })
+})
+
 test('an Attribute Index is said by a server of 1.x when it is not 0, and as it is by a client', (t) => {
   const named = (index: number): AttributeInstance => ({ name: 'ObjectGroup', index, value: 'g' })
   const indexes = (lines: string[]) => lines.filter((line) => line.startsWith('<AttributeIndex'))
