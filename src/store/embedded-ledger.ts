@@ -1,12 +1,11 @@
-import { join } from 'node:path'
+import { KmipError } from '../../spec/kmip-error.ts'
+import { Application, readCount } from './apply-writes.ts'
+import { type Database, openDatabase } from './database.ts'
+import { diskProblem } from './disk-problem.ts'
 import { takeFolder } from './folder-lock.ts'
-import { headKey, valueKey } from './keys.ts'
-import type { ChangeSet, CommitOutcome, Ledger, Place, Revision } from './ledger.ts'
-import { applyWrite, type Database, describeDiskError, LocalReplica, openDatabase, writeHead } from './replica.ts'
-import { revisionOf } from './stored-entry.ts'
-
-/** The replica's file in the ledger's folder. */
-export const replicaFile = 'replica.lmdb'
+import { checkPlace, checkWrite, headKey } from './keys.ts'
+import type { ChangeSet, CommitOutcome, Ledger, Revision } from './ledger.ts'
+import { LocalReplica } from './replica.ts'
 
 interface Proposal {
   readonly changes: ChangeSet
@@ -14,37 +13,50 @@ interface Proposal {
   readonly reject: (error: Error) => void
 }
 
-/** Change sets that one transaction takes at most: bounds how long it holds the loop (some 50 microseconds each). */
+/** Change sets that one transaction takes at most: bounds how long it holds the loop (some 100 microseconds each). */
 const largestGroup = 256
+/** Milliseconds after a failure until the disk is tried again, so that a node taken out of service for it comes back by itself. */
+const tryAgainAfter = 1000
+/** Milliseconds. A process that was killed leaves its place among lmdb's readers, which keeps the pages it saw from being used again. */
+const clearReadersEvery = 60_000
 
 /**
  * The ledger of a node without a cluster: the replica is the ledger, in the folder `directory`.
- * @throws Error when another process has the folder, or a newer program wrote it
+ * @throws Error when the folder is in use already (naming the process), or of a format that this program does not know
  */
 export function openEmbeddedLedger({ directory }: { readonly directory: string }): {
   readonly ledger: EmbeddedLedger
   readonly replica: LocalReplica
 } {
   const release = takeFolder(directory)
-  const database = openDatabase(join(directory, replicaFile), false)
-  const replica = new LocalReplica(database)
-  return { ledger: new EmbeddedLedger(database, replica, release), replica }
+  try {
+    const database = openDatabase(directory, 'durable')
+    const replica = new LocalReplica(database)
+    return { ledger: new EmbeddedLedger(directory, database, replica, release), replica }
+  } catch (error) {
+    release()
+    throw error
+  }
 }
 
 /** Commits that arrive while the disk is busy share the next fsync (group commit). */
 export class EmbeddedLedger implements Ledger {
+  readonly #directory: string
   readonly #database: Database
   readonly #replica: LocalReplica
   readonly #release: () => void
+  readonly #clearReaders: NodeJS.Timeout
   #queue: Proposal[] = []
   #running: Promise<void> | undefined
   #problem: string | undefined
   #closed = false
 
-  constructor(database: Database, replica: LocalReplica, release: () => void) {
+  constructor(directory: string, database: Database, replica: LocalReplica, release: () => void) {
+    this.#directory = directory
     this.#database = database
     this.#replica = replica
     this.#release = release
+    this.#clearReaders = setInterval(() => database.readerCheck(), clearReadersEvery).unref()
   }
 
   /** One process writes and its replica is the ledger: seeing the newest commit is all. */
@@ -52,8 +64,13 @@ export class EmbeddedLedger implements Ledger {
     this.#replica.renew()
   }
 
-  commit(changes: ChangeSet): Promise<CommitOutcome> {
-    if (this.#closed) return Promise.reject(new Error('the ledger is closed'))
+  /**
+   * @throws KmipError GeneralFailure when the disk fails, and nothing was changed; RangeError for what can never be stored.
+   */
+  async commit(changes: ChangeSet): Promise<CommitOutcome> {
+    if (this.#closed) throw new KmipError('GeneralFailure', 'The ledger is closed: this node is stopping. Nothing was changed.')
+    for (const write of changes.writes) checkWrite(write)
+    for (const { place } of changes.guards) checkPlace(place)
     return new Promise((resolve, reject) => {
       this.#queue.push({ changes, resolve, reject })
       this.#running ??= this.#run()
@@ -67,7 +84,10 @@ export class EmbeddedLedger implements Ledger {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    clearInterval(this.#clearReaders)
     await this.#running
+    // lmdb ends a commit in a later turn, and must not find its environment closed then.
+    await new Promise((resolve) => setImmediate(resolve))
     await this.#database.close()
     this.#release()
   }
@@ -80,6 +100,7 @@ export class EmbeddedLedger implements Ledger {
   }
 
   async #commitGroup(group: readonly Proposal[]): Promise<void> {
+    const before = this.#head()
     let outcomes: CommitOutcome[] = []
     try {
       await this.#database.childTransaction(() => {
@@ -88,34 +109,46 @@ export class EmbeddedLedger implements Ledger {
           group.map(({ changes }) => changes),
         )
       })
-      this.#problem = undefined
     } catch (error) {
-      const problem = describeDiskError(error as Error)
-      this.#problem = problem.message
-      for (const { reject } of group) reject(problem)
-      return
+      return this.#failGroup(group, before, error)
     }
+    this.#problem = undefined
     this.#replica.renew()
     for (const [index, { resolve }] of group.entries()) resolve(outcomes[index] as CommitOutcome)
+  }
+
+  /** The head moves with the group, in one transaction: where it stands tells whether any of it was done. */
+  async #failGroup(group: readonly Proposal[], before: Revision, error: unknown): Promise<void> {
+    const why = await diskProblem(this.#directory, error)
+    this.#problem = why
+    const isUnchanged = this.#head() === before
+    for (const { resolve, reject } of group) {
+      if (isUnchanged) reject(new KmipError('GeneralFailure', `Nothing was changed: ${why}.`, { cause: error }))
+      else resolve({ outcome: 'unknown', why })
+    }
+    // A group of nothing writes the head as it is.
+    setTimeout(() => {
+      if (!this.#closed && this.#problem !== undefined) this.#running ??= this.#commitGroup([]).then(() => this.#run())
+    }, tryAgainAfter).unref()
+  }
+
+  #head(): Revision {
+    this.#replica.renew()
+    return readCount(this.#database.getBinaryFast(headKey))
   }
 }
 
 /** In one transaction: each change set is checked against all that went before it, and applied whole or not at all. */
 function applyGroup(database: Database, group: readonly ChangeSet[]): CommitOutcome[] {
-  const head = database.getBinaryFast(headKey as Buffer)
-  let revision: Revision = head === undefined ? 0 : head.readDoubleBE(0)
-  const outcomes = group.map((changes): CommitOutcome => {
-    const broken = changes.guards.find(({ place, revision: relied }) => revisionAt(database, place) !== relied)
+  const application = new Application(database)
+  let revision = readCount(database.getBinaryFast(headKey))
+  const outcomes = group.map(({ guards, writes, nonce }): CommitOutcome => {
+    const broken = guards.find(({ place, revision: relied }) => application.revisionOf(place) !== relied)
     if (broken !== undefined) return { outcome: 'conflict', place: broken.place }
     revision++
-    for (const write of changes.writes) applyWrite(database, write, revision, changes.nonce)
+    for (const write of writes) application.write(write, revision, nonce)
     return { outcome: 'committed', revision }
   })
-  writeHead(database, revision)
+  application.finish(revision)
   return outcomes
-}
-
-function revisionAt(database: Database, place: Place): Revision {
-  const entry = database.getBinaryFast(valueKey(place))
-  return entry === undefined ? 0 : revisionOf(entry)
 }

@@ -6,6 +6,6 @@ export { connectLedger, type RemoteLedger, type RemoteLedgerOptions } from './le
 export { type BarrierKind, type LedgerServer, serveLedger } from './ledger-server.ts'
 export { DamagedRecord, decodeRecord, encodeRecord, joinSeal, type RecordKey, type StoredRecord, sealLength, splitSeal } from './record.ts'
 export { LocalReplica } from './replica.ts'
-export { ReplicaWriter } from './replica-writer.ts'
+export { type ReplicaWrite, ReplicaWriter } from './replica-writer.ts'
 export { systemSpace, tenantSpace } from './spaces.ts'
 export { type Savepoint, UnitOfWork } from './unit-of-work.ts'

@@ -1,4 +1,4 @@
-import type { IndexTerm, Place, Space } from './ledger.ts'
+import type { IndexTerm, Place, Space, Write } from './ledger.ts'
 
 /*
  * The replica's keys: one ordered space of bytes. A first byte tells the kind; strings are ended by 00 and never hold one;
@@ -7,13 +7,18 @@ import type { IndexTerm, Place, Space } from './ledger.ts'
 const family = { head: 1, value: 2, index: 3, counter: 4 } as const
 const placeKinds = { object: 1, unique: 2, setting: 3 } as const
 
-/** Bytes that a term's value may have: with escapes and an identifier it stays below the 1,978 bytes of an lmdb key. */
+/** Bytes that a term's value may have. */
 export const longestTerm = 512
-/** Bytes that an identifier may have in the index. */
-export const longestId = 512
+/** Bytes that an identifier or name may have. */
+export const longestId = 1024
+/** lmdb's limit, which an index key could pass with the longest of everything. */
+const longestKey = 1978
 
 /** The key under which the replica keeps the revision it has reached. */
-export const headKey: Uint8Array = Buffer.from([family.head])
+export const headKey = Buffer.from([family.head])
+
+/** The term that every object has: counts and lists all of a space. */
+export const everyObject: IndexTerm = { attribute: '*', value: new Uint8Array(0) }
 
 export function valueKey({ space, kind, id }: Place): Buffer {
   const spaceLength = Buffer.byteLength(space)
@@ -24,6 +29,30 @@ export function valueKey({ space, kind, id }: Place): Buffer {
   key[spaceLength + 2] = placeKinds[kind]
   key.write(id, spaceLength + 3)
   return key
+}
+
+/** @throws RangeError saying what of a write cannot be stored: before anything is. */
+export function checkWrite({ place, terms }: Write): void {
+  checkPlace(place)
+  for (const { attribute, value } of terms ?? []) {
+    if (attribute === '' || attribute === everyObject.attribute || attribute.includes('\0') || Buffer.byteLength(attribute) > 255)
+      throw new RangeError(`"${attribute}" cannot be the name of a term`)
+    if (value.length > longestTerm)
+      throw new RangeError(`a term of ${attribute} has ${value.length} bytes, at most ${longestTerm} can be indexed`)
+    const length = termPrefix(place.space, attribute, value).length + tailLength + Buffer.byteLength(place.id)
+    if (length > longestKey)
+      throw new RangeError(
+        `a term of ${attribute} and its identifier need an index key of ${length} bytes, at most ${longestKey} can be stored`,
+      )
+  }
+}
+
+/** @throws RangeError saying what of a place cannot be. */
+export function checkPlace({ space, id }: Place): void {
+  const length = Buffer.byteLength(id)
+  if (length === 0 || length > longestId) throw new RangeError(`an identifier or name has ${length} bytes of UTF-8, not 1 to ${longestId}`)
+  if (space === '' || space.includes('\0') || Buffer.byteLength(space) > 255)
+    throw new RangeError(`"${space}" cannot be the name of a space`)
 }
 
 /** The beginning of the keys of all places of a kind. */
@@ -116,7 +145,6 @@ export function attributeStart(space: Space, attribute: string): Buffer {
 
 /** 00 becomes 00 ff, and 00 00 ends the value. */
 function escaped(value: Uint8Array): Buffer {
-  if (value.length > longestTerm) throw new RangeError(`a term's value has ${value.length} bytes, at most ${longestTerm} can be indexed`)
   let zeros = 0
   for (const byte of value) if (byte === 0) zeros++
   const out = Buffer.allocUnsafe(value.length + zeros + 2)

@@ -1,10 +1,9 @@
 import { connect, type Socket } from 'node:net'
-import { join } from 'node:path'
 import { KmipError, type ResultReason } from '../../spec/kmip-error.ts'
-import { replicaFile } from './embedded-ledger.ts'
+import { openDatabase } from './database.ts'
 import type { ChangeSet, CommitOutcome, Ledger } from './ledger.ts'
 import { type BarrierKind, type FromLedger, MessageStream, type ToLedger } from './ledger-wire.ts'
-import { LocalReplica, openDatabase } from './replica.ts'
+import { LocalReplica } from './replica.ts'
 
 export interface RemoteLedgerOptions {
   /** Where `serveLedger` listens. */
@@ -21,8 +20,8 @@ interface Waiting {
 
 /** Milliseconds between attempts to reach the ledger process again. */
 const retryEvery = 100
-/** Milliseconds to wait for the ledger process to come back before a lost commit is called unknown. */
-const settleWithin = 5_000
+/** Milliseconds to wait for the ledger process to come back before a request fails, or its lost commit is called unknown. */
+const backWithin = 5_000
 
 /** A worker's ledger: commits go to the ledger process, reads to the shared replica. */
 export class RemoteLedger implements Ledger {
@@ -43,7 +42,7 @@ export class RemoteLedger implements Ledger {
 
   constructor({ socketPath, directory }: RemoteLedgerOptions) {
     this.#socketPath = socketPath
-    this.#database = openDatabase(join(directory, replicaFile), true)
+    this.#database = openDatabase(directory, 'reader')
     this.replica = new LocalReplica(this.#database)
     this.#connect()
   }
@@ -59,7 +58,7 @@ export class RemoteLedger implements Ledger {
   }
 
   async commit(changes: ChangeSet): Promise<CommitOutcome> {
-    const outcome = await this.#call({ commit: changes }, changes)
+    const outcome = await this.#call({ commit: changes })
     if (outcome === undefined) throw new Error('the ledger process answered a commit without its outcome')
     this.replica.renew()
     return outcome
@@ -72,6 +71,7 @@ export class RemoteLedger implements Ledger {
   async close(): Promise<void> {
     this.#closed = true
     this.#socket?.destroy()
+    for (const wake of this.#whenUp.splice(0)) wake()
     await this.#database.close()
   }
 
@@ -98,18 +98,27 @@ export class RemoteLedger implements Ledger {
     return settled
   }
 
-  #call(message: { readonly barrier: true } | { readonly commit: ChangeSet }, changes?: ChangeSet): Promise<CommitOutcome | undefined> {
+  /** @throws KmipError GeneralFailure when the ledger process does not come back in time, or says so itself. */
+  async #call(message: { readonly barrier: true } | { readonly commit: ChangeSet }): Promise<CommitOutcome | undefined> {
+    if (this.#stream === undefined) await this.#back()
     const stream = this.#stream
-    if (stream === undefined) {
-      return Promise.reject(
-        new KmipError('GeneralFailure', `The node's ledger process is not reachable; nothing was changed. Try again in a moment.`),
-      )
-    }
+    if (stream === undefined)
+      throw new KmipError('GeneralFailure', "The node's ledger process is not reachable; nothing was changed. Try again in a moment.")
     const call = ++this.#calls
     return new Promise((resolve, reject) => {
-      this.#waiting.set(call, { resolve, reject, ...(changes === undefined ? {} : { changes }) })
+      this.#waiting.set(call, { resolve, reject, ...('commit' in message ? { changes: message.commit } : {}) })
       stream.send({ call, ...message })
     })
+  }
+
+  /** Waits until the ledger process is reached, but not for long. */
+  async #back(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, backWithin)
+    })
+    await Promise.race([this.ready(), late])
+    clearTimeout(timer)
   }
 
   #connect(): void {
@@ -152,16 +161,22 @@ export class RemoteLedger implements Ledger {
 
   /** The nonce of what was written tells whether a commit whose answer was lost took place. */
   async #settle(changes: ChangeSet, proposedTo: string | undefined): Promise<CommitOutcome> {
-    const timeout = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), settleWithin).unref())
-    if ((await Promise.race([this.ready(), timeout])) === 'late') return { outcome: 'unknown', why: 'the ledger process did not come back' }
-    await this.barrier()
+    await this.#back()
+    if (this.#stream === undefined) return { outcome: 'unknown', why: 'the ledger process did not come back' }
+    try {
+      await this.barrier()
+    } catch (error) {
+      return { outcome: 'unknown', why: (error as Error).message }
+    }
     for (const { place, value } of changes.writes) {
       if (value === undefined) continue
       const nonce = this.replica.nonceOf(place)
       if (nonce !== undefined && Buffer.compare(nonce, changes.nonce) === 0)
         return { outcome: 'committed', revision: this.replica.revisionOf(place) }
-      // Unchanged since the request relied on it. With the process that had the proposal gone, it never will take place; while that lives, it may.
-      if (this.#instance === proposedTo) return { outcome: 'unknown', why: 'the connection to the ledger process was lost' }
+      // While the process lives that had the proposal, or a cluster may have it, it may take place yet.
+      if (this.#instance === proposedTo || this.#barrierKind === 'asked')
+        return { outcome: 'unknown', why: 'the connection to the ledger process was lost' }
+      // Unchanged since the request relied on it, and never will be by that proposal.
       const guard = changes.guards.find(
         (each) => each.place.kind === place.kind && each.place.id === place.id && each.place.space === place.space,
       )

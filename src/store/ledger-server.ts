@@ -13,14 +13,19 @@ export interface LedgerServer {
 
 /** Milliseconds between two looks at the ledger's health, which workers are told of when it changes. */
 const healthEvery = 250
+/** What the systems' socket addresses hold, the end mark left off. */
+const longestPath = 103
+/** Tells this process from those before it: what was proposed to one that is gone never will be committed. */
+const instance = randomUUID()
 
 /**
  * Serves the node's ledger to its worker processes on a Unix socket, mode 0600.
  * `barrier` says what a worker's barrier takes: with the embedded ledger a look at the shared file is enough.
  */
 export async function serveLedger(ledger: Ledger, socketPath: string, barrier: BarrierKind): Promise<LedgerServer> {
+  if (Buffer.byteLength(socketPath) > longestPath)
+    throw new Error(`${socketPath}: a socket's path has at most ${longestPath} bytes; use a data folder with a shorter path`)
   rmSync(socketPath, { force: true })
-  const instance = randomUUID()
   const sockets = new Map<Socket, MessageStream<FromLedger, ToLedger>>()
   const server = createServer((socket) => {
     const stream: MessageStream<FromLedger, ToLedger> = new MessageStream(socket, (message) => answer(ledger, message, stream))

@@ -63,7 +63,16 @@ export class MessageStream<Out, In> {
       const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks, this.#held)
       this.#chunks = bytes.length > wanted ? [bytes.subarray(wanted)] : []
       this.#held = bytes.length - wanted
-      for (const message of deserialize(bytes.subarray(lengthBytes, wanted)) as In[]) onMessage(message)
+      for (const message of this.#read(bytes.subarray(lengthBytes, wanted))) onMessage(message)
+    }
+  }
+
+  #read(frame: Buffer): readonly In[] {
+    try {
+      return deserialize(frame) as In[]
+    } catch (error) {
+      this.#socket.destroy(new Error('a message cannot be read: the processes of this node are of different versions', { cause: error }))
+      return []
     }
   }
 

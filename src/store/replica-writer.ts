@@ -1,21 +1,31 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { replicaFile } from './embedded-ledger.ts'
-import { takeFolder } from './folder-lock.ts'
+import { Application } from './apply-writes.ts'
+import { type Database, openDatabase } from './database.ts'
+import { dropReplicaAfterReboot, takeFolder } from './folder-lock.ts'
 import type { Revision, Write } from './ledger.ts'
-import { applyWrite, type Database, LocalReplica, openDatabase, writeHead } from './replica.ts'
+import { LocalReplica } from './replica.ts'
 
-/** The one writer of a replica that follows another ledger (a cluster's). */
+/** What a cluster's ledger tells of a write: `nonce` lets a worker settle a commit whose answer was lost. */
+export interface ReplicaWrite extends Write {
+  readonly nonce?: Uint8Array
+}
+
+/** The one writer of a replica that follows another ledger (a cluster's). Never synced: after a crash of the machine it begins empty. */
 export class ReplicaWriter {
   readonly #database: Database
   readonly #release: () => void
   readonly replica: LocalReplica
 
+  /** @throws Error when the folder is in use already, or of a format that this program does not know */
   constructor(directory: string) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
     this.#release = takeFolder(directory)
-    this.#database = openDatabase(join(directory, replicaFile), false)
-    this.replica = new LocalReplica(this.#database)
+    try {
+      dropReplicaAfterReboot(directory)
+      this.#database = openDatabase(directory, 'rebuildable')
+      this.replica = new LocalReplica(this.#database)
+    } catch (error) {
+      this.#release()
+      throw error
+    }
   }
 
   /** The revision that the file has reached; 0 when it is empty. */
@@ -25,10 +35,11 @@ export class ReplicaWriter {
   }
 
   /** All writes of one revision and the revision itself, in one transaction; resolves when every process of the node can see them. */
-  async apply(revision: Revision, writes: readonly Write[]): Promise<void> {
+  async apply(revision: Revision, writes: readonly ReplicaWrite[]): Promise<void> {
     await this.#database.childTransaction(() => {
-      for (const write of writes) applyWrite(this.#database, write, revision, undefined)
-      writeHead(this.#database, revision)
+      const application = new Application(this.#database)
+      for (const write of writes) application.write(write, revision, write.nonce)
+      application.finish(revision)
     })
     this.replica.renew()
   }
@@ -39,6 +50,7 @@ export class ReplicaWriter {
   }
 
   async close(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
     await this.#database.close()
     this.#release()
   }

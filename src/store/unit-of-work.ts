@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { KmipError } from '../../spec/kmip-error.ts'
-import { hasTerm } from './find.ts'
-import type { ChangeSet, Found, Guard, Place, Replica, Revision, Space, Stored, TermMatch, Write } from './ledger.ts'
+import { type Accept, byPlace, hasTerm, type Page } from './find.ts'
+import type { ChangeSet, Found, Guard, Place, Revision, Space, Stored, TermMatch, Write } from './ledger.ts'
+import type { LocalReplica } from './replica.ts'
 
 type Kind = Place['kind']
 type StagedWrite = Omit<Write, 'place'> & { readonly kind: Kind; readonly id: string; readonly sequence: number }
@@ -14,7 +15,7 @@ export type Savepoint = number
  * Whatever was read is relied on: if the unit writes, the revision of everything it read is guarded.
  */
 export class UnitOfWork {
-  readonly #replica: Replica
+  readonly #replica: Pick<LocalReplica, 'read' | 'find' | 'search'>
   readonly #space: Space
   /** The revision at which each place was first read, 0 when it was not there. */
   readonly #relied = new Map<string, { readonly place: Place; readonly revision: Revision }>()
@@ -23,7 +24,7 @@ export class UnitOfWork {
   /** The latest staged write of each place. */
   #staged = new Map<string, StagedWrite>()
 
-  constructor(replica: Replica, space: Space) {
+  constructor(replica: Pick<LocalReplica, 'read' | 'find' | 'search'>, space: Space) {
     this.#replica = replica
     this.#space = space
   }
@@ -75,24 +76,22 @@ export class UnitOfWork {
   }
 
   /** As `Replica.find`, with what this unit has staged. A found object that is staged counts as it is staged. */
-  find(
-    matches: readonly TermMatch[],
-    page: { readonly offset: number; readonly limit: number },
-    accept?: (stored: Stored, id: string) => boolean,
-  ): Found {
+  find(matches: readonly TermMatch[], page: Page, accept?: Accept): Found {
     const staged = [...this.#staged.values()].filter(({ kind }) => kind === 'object')
     if (staged.length === 0) return this.#replica.find(this.#space, matches, page, accept)
     const changed = new Set(staged.map(({ id }) => id))
+    const stored = this.#replica.search(
+      this.#space,
+      matches,
+      { offset: 0, limit: page.offset + page.limit },
+      (each, id) => !changed.has(id) && (accept === undefined || accept(each, id)),
+    )
+    // The latest commit stands first among equals, and the staged ones are to come yet, in this order.
     const own = staged
-      .filter((write) => isFound(write, matches, accept, write.id))
-      .sort((a, b) => (b.order ?? 0) - (a.order ?? 0) || b.sequence - a.sequence)
-      .map(({ id }) => id)
-    // Staged objects come first where they are new, as the youngest; a batch that searches what it changed is rare, so one pass is enough.
-    const others = this.#replica.find(this.#space, matches, { offset: 0, limit: page.offset + page.limit + changed.size }, (stored, id) => {
-      return !changed.has(id) && (accept === undefined || accept(stored, id))
-    })
-    const ids = [...own, ...others.ids]
-    return { ids: ids.slice(page.offset, page.offset + page.limit), total: own.length + others.total }
+      .filter((write) => isFound(write, matches, accept))
+      .map(({ id, order, sequence }) => ({ id, order: order ?? 0, revision: Number.MAX_SAFE_INTEGER - this.#log.length + sequence }))
+    const entries = [...own, ...stored.entries].sort(byPlace)
+    return { ids: entries.slice(page.offset, page.offset + page.limit).map(({ id }) => id), total: own.length + stored.total }
   }
 
   savepoint(): Savepoint {
@@ -138,12 +137,7 @@ export class UnitOfWork {
   }
 }
 
-function isFound(
-  { value, terms }: StagedWrite,
-  matches: readonly TermMatch[],
-  accept: ((stored: Stored, id: string) => boolean) | undefined,
-  id = '',
-): boolean {
+function isFound({ id, value, terms }: StagedWrite, matches: readonly TermMatch[], accept: Accept | undefined): boolean {
   if (value === undefined) return false
   return matches.every((match) => hasTerm(terms ?? [], match)) && (accept === undefined || accept({ value, revision: 0 }, id))
 }

@@ -1,0 +1,87 @@
+import type { Database } from './database.ts'
+import { counterKey, everyObject, headKey, indexKey, valueKey } from './keys.ts'
+import type { IndexTerm, Place, Revision, Space, Write } from './ledger.ts'
+import { decodeEntry, encodeEntry, revisionOf } from './stored-entry.ts'
+
+/** Applies change sets to values, index and counters within one write transaction of the database; `finish` it there. */
+export class Application {
+  readonly #database: Database
+  /** A counter that many change sets of a group move is written once. */
+  readonly #counts = new Map<string, { readonly key: Buffer; by: number }>()
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  /** As of all that was applied so far; 0 when it is not there. */
+  revisionOf(place: Place): Revision {
+    const entry = this.#database.getBinaryFast(valueKey(place))
+    return entry === undefined ? 0 : revisionOf(entry)
+  }
+
+  write({ place, value, terms, order }: Write, revision: Revision, nonce: Uint8Array | undefined): void {
+    const key = valueKey(place)
+    const isObject = place.kind === 'object'
+    const before = this.#database.getBinary(key)
+    if (before !== undefined && isObject) this.#removeTerms(place, before)
+    if (value === undefined) {
+      this.#database.removeSync(key)
+      return
+    }
+    const entry = { revision, nonce, order: order ?? 0, terms: isObject ? distinct(terms ?? []) : [], value }
+    if (isObject) this.#addTerms(place, entry)
+    this.#database.putSync(key, encodeEntry(entry))
+  }
+
+  /** Writes the counters, and the revision that the database has now reached. */
+  finish(head: Revision): void {
+    for (const { key, by } of this.#counts.values()) {
+      if (by === 0) continue
+      const now = readCount(this.#database.getBinaryFast(key)) + by
+      if (now > 0) this.#database.putSync(key, asDouble(now))
+      else this.#database.removeSync(key)
+    }
+    this.#database.putSync(headKey, asDouble(head))
+  }
+
+  #removeTerms({ space, id }: Place, before: Uint8Array): void {
+    const { revision, order, terms } = decodeEntry(before)
+    for (const term of [everyObject, ...terms]) {
+      this.#database.removeSync(indexKey(space, term, order, revision, id))
+      this.#count(space, term, -1)
+    }
+  }
+
+  #addTerms({ space, id }: Place, entry: { revision: Revision; order: number; terms: readonly IndexTerm[] }): void {
+    for (const term of [everyObject, ...entry.terms]) {
+      this.#database.putSync(indexKey(space, term, entry.order, entry.revision, id), nothing)
+      this.#count(space, term, 1)
+    }
+  }
+
+  #count(space: Space, term: IndexTerm, by: 1 | -1): void {
+    const key = counterKey(space, term)
+    const name = key.toString('latin1')
+    const counted = this.#counts.get(name)
+    if (counted === undefined) this.#counts.set(name, { key, by })
+    else counted.by += by
+  }
+}
+
+/** Reads what `finish` wrote: a counter, or the head. */
+export function readCount(bytes: Buffer | undefined): number {
+  return bytes === undefined ? 0 : bytes.readDoubleBE(0)
+}
+
+function asDouble(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(8)
+  bytes.writeDoubleBE(value)
+  return bytes
+}
+
+function distinct(terms: readonly IndexTerm[]): IndexTerm[] {
+  const seen = new Map(terms.map((term) => [`${term.attribute}\0${Buffer.from(term.value).toString('latin1')}`, term]))
+  return [...seen.values()]
+}
+
+const nothing = Buffer.alloc(0)
