@@ -3,7 +3,7 @@ import type { AttributeName } from '../../spec/attributes.ts'
 import type { RawItem } from '../../spec/item-types.ts'
 import type { AttributeInstance } from '../../spec/values.ts'
 import { statesToCome } from './lifecycle.ts'
-import type { ManagedObject } from './managed-object.ts'
+import type { ManagedObject, State } from './managed-object.ts'
 
 /** What the index knows of an object (`IndexTerm` of the store): a stable short name, and bytes that order as the value does. */
 export interface Term {
@@ -63,15 +63,18 @@ export type Storage = 'on-line' | 'destroyed'
 const mark: Readonly<Record<Storage, string>> = { 'on-line': '', destroyed: '~' }
 /** The attribute of the one term that every object has. */
 const everyObject = 'Object'
+/** The attribute of the terms of an object that dates will move. */
+const moving = 'Moving'
 
 /**
- * The terms of an object as it is stored. It has a `State` term for its state and for every state that its dates will bring it to
- * without another write; so a search by State finds all that may be in that state now, and `matches` decides at the time of the search.
+ * The terms of an object as it is stored. Its state is a `State` term when only a request can change it. An object that its dates will
+ * move has a `Moving` term for every state on its way instead: a search by State looks among those too, and `matches` decides at its time.
  */
 export function indexTerms(object: ManagedObject): Term[] {
   const prefix = mark[object.isDestroyed ? 'destroyed' : 'on-line']
   const terms: Term[] = [{ attribute: prefix + everyObject, value: noBytes }]
-  for (const state of statesToCome(object)) terms.push({ attribute: `${prefix}State`, value: partBytes(state) })
+  const states = statesToCome(object)
+  for (const state of states) terms.push({ attribute: prefix + (states.length === 1 ? 'State' : moving), value: partBytes(state) })
   for (const instance of object.attributes) {
     const parts = partsOf(instance)
     if (parts !== undefined) terms.push({ attribute: prefix + instance.name, value: joined(parts) })
@@ -89,12 +92,22 @@ const noBytes = new Uint8Array(0)
 
 /** The range of terms that holds all objects with this attribute value, as far as it is given; undefined where no term tells. */
 export function termRange(wanted: AttributeInstance): TermRange | undefined {
-  if (wanted.name === 'State') return exactly('State', partBytes(wanted.value))
+  if (wanted.name === 'State') return stateRange(wanted.value)
   const parts = partsOf(wanted)
   if (parts === undefined || parts[0] === undefined) return undefined
   const given = parts.indexOf(undefined)
   const from = joined(given < 0 ? parts : parts.slice(0, given))
   return { attribute: wanted.name, from, to: given < 0 ? from : Buffer.concat([from, afterAnyPart]) }
+}
+
+/** The objects that are in the state until a request changes that. */
+export function stateRange(state: State): TermRange {
+  return exactly('State', partBytes(state))
+}
+
+/** The objects that may be in the state by their dates. */
+export function movingRange(state: State): TermRange {
+  return exactly(moving, partBytes(state))
 }
 
 /** The range of terms between two dates, in either order. */
@@ -104,7 +117,7 @@ export function dateRange(name: AttributeName, one: number, other: number): Term
 
 /** Whether the terms decide this attribute alone, so that a found object need not be looked at. */
 export function isDecidedByTerms(wanted: AttributeInstance): boolean {
-  return wanted.name !== 'State' && (partsOf(wanted)?.every((part) => part !== undefined) ?? false) && !hasMoreParts.has(wanted.name)
+  return wanted.name === 'State' || ((partsOf(wanted)?.every((part) => part !== undefined) ?? false) && !hasMoreParts.has(wanted.name))
 }
 
 /** Structures of which a request may give more than the terms hold. */

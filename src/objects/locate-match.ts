@@ -1,9 +1,9 @@
 import type { AttributeName } from '../../spec/attributes.ts'
 import { type TagName, tags } from '../../spec/tags.ts'
 import type { AttributeInstance } from '../../spec/values.ts'
-import { dateRange, isDecidedByTerms, rangesIn, type Storage, type TermRange, termRange } from './index-terms.ts'
+import { dateRange, isDecidedByTerms, movingRange, rangesIn, type Storage, stateRange, type TermRange, termRange } from './index-terms.ts'
 import { stateAt } from './lifecycle.ts'
-import type { ManagedObject } from './managed-object.ts'
+import type { ManagedObject, State } from './managed-object.ts'
 import { includesValue } from './same-value.ts'
 
 /** A search: terms that every match has, and whether objects found by them must still be tested with {@link matches}. */
@@ -12,16 +12,24 @@ export interface Search {
   readonly decided: boolean
 }
 
-/** How the index answers these attributes, for living or for destroyed objects (KMIP 2.1 §6.1.28). */
-export function searchFor(wanted: readonly AttributeInstance[], storage: Storage): Search {
+/**
+ * How the index answers these attributes, for living or for destroyed objects (KMIP 2.1 §6.1.28): by one search, or by several whose
+ * results have nothing in common.
+ */
+export function searchesFor(wanted: readonly AttributeInstance[], storage: Storage): Search[] {
   const ranges: TermRange[] = []
-  let decided = true
+  const [state, ...otherStates] = wanted.filter(({ name }) => name === 'State').map(({ value }) => value as State)
+  let decided = otherStates.length === 0
   for (const each of criteria(wanted)) {
     const range = 'to' in each ? dateRange(each.name, each.from, each.to) : termRange(each)
-    if (range !== undefined) ranges.push(range)
+    if (range !== undefined && range.attribute !== 'State') ranges.push(range)
     if (range === undefined || (!('to' in each) && !isDecidedByTerms(each))) decided = false
   }
-  return { ranges: rangesIn(storage, ranges), decided }
+  if (state === undefined) return [{ ranges: rangesIn(storage, ranges), decided }]
+  return [
+    { ranges: rangesIn(storage, [...ranges, stateRange(state)]), decided },
+    { ranges: rangesIn(storage, [...ranges, movingRange(state)]), decided: false },
+  ]
 }
 
 /**

@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, Identifier } from '../../spec/values.ts'
-import { advance, type ManagedObject, matches, type Storage, searchFor, type TermRange, uuidOf, type WrappedKey } from '../objects/index.ts'
+import {
+  advance,
+  type ManagedObject,
+  matches,
+  type Search,
+  type Storage,
+  searchesFor,
+  type TermRange,
+  uuidOf,
+  type WrappedKey,
+} from '../objects/index.ts'
 import type { KeyReference } from '../partitions/partition.ts'
 
 /** A search of the tenant's objects, as Locate asks for it. */
@@ -101,18 +111,28 @@ export class ObjectStore {
       const found = object !== undefined && isMatch(object) && (object.isDestroyed ? query.destroyed : query.onLine)
       return found ? { ids: offset === 0 && limit > 0 ? [identifier] : [], total: 1 } : { ids: [], total: 0 }
     }
-    const findIn = (storage: Storage, page: Page) => {
-      const { ranges, decided } = searchFor(attributes, storage)
-      return this.#records.find(ranges, page, decided ? undefined : isMatch)
+    const storages: Storage[] = []
+    if (query.onLine) storages.push('on-line')
+    if (query.destroyed) storages.push('destroyed')
+    const searches = storages.flatMap((storage) => searchesFor(attributes, storage))
+    const run = ({ ranges, decided }: Search, page: Page) => this.#records.find(ranges, page, decided ? undefined : isMatch)
+    const [only, ...others] = searches
+    if (only !== undefined && others.length === 0) return run(only, { offset, limit })
+    return this.#joined(
+      searches.map((search) => run(search, { offset: 0, limit: offset + limit })),
+      { offset, limit },
+    )
+  }
+
+  /** The results of several searches as one, in one order. */
+  #joined(results: readonly ObjectsFound[], { offset, limit }: Page): ObjectsFound {
+    const found = results.filter(({ total }) => total > 0)
+    const ids = found.flatMap((result) => result.ids)
+    if (found.length > 1) {
+      const orders = new Map(ids.map((id) => [id, this.#records.peek(id)?.order ?? 0]))
+      ids.sort((a, b) => (orders.get(b) ?? 0) - (orders.get(a) ?? 0))
     }
-    if (!query.destroyed) return findIn('on-line', { offset, limit })
-    if (!query.onLine) return findIn('destroyed', { offset, limit })
-    const page = { offset: 0, limit: offset + limit }
-    const living = findIn('on-line', page)
-    const destroyed = findIn('destroyed', page)
-    const order = (id: string) => this.#records.peek(id)?.order ?? 0
-    const ids = [...living.ids, ...destroyed.ids].sort((a, b) => order(b) - order(a))
-    return { ids: ids.slice(offset, offset + limit), total: living.total + destroyed.total }
+    return { ids: ids.slice(offset, offset + limit), total: found.reduce((sum, { total }) => sum + total, 0) }
   }
 
   /** Names are unique in a tenant among living objects (KMIP 2.1 §4.32); a destroyed object gives its names back. */
