@@ -27,7 +27,7 @@ export interface Attempt {
   /** Drops what was staged since the mark. */
   rollback(savepoint: number): void
   /** All that was staged, sealed; undefined when that is nothing. */
-  changes(): Promise<ChangeSet | undefined>
+  changes(): Promise<ChangeSet | undefined> | undefined
 }
 
 /** Who sends requests on a connection. */
@@ -122,7 +122,8 @@ class Run<C extends Caller> {
     const attempt = begun instanceof Promise ? await begun : begun
     const answers = await this.#items(attempt)
     if (answers === 'undone') return this.#respond(this.#undone)
-    const changes = await attempt.changes()
+    const staged = attempt.changes()
+    const changes = staged && (await staged)
     if (changes === undefined) return this.#respond(answers)
     // An answer that could not be written must not be found out after the commit.
     if (message.header.maximumResponseSize === undefined) doors.size(this.#respond(answers))
@@ -178,23 +179,18 @@ class Run<C extends Caller> {
     let answer: ResponseItem
     try {
       if ('error' in item) throw item.error
-      answer = await this.#perform(item, context)
+      const entry = this.#doors.entry(item.operation) as OperationEntry<OperationName> | undefined
+      if (entry === undefined) throw new KmipError('OperationNotSupported', `This server does not serve ${item.operation}.`)
+      if (entry.permission !== 'none') demand(this.#identity, entry.permission)
+      const payload = this.#resolved(item.operation, entry, item.payload as RequestPayload<OperationName>)
+      const response = await entry.handler(context, payload as never)
+      this.#identifiers?.learn(item.operation, response, entry.placeholder?.(response as never, payload as never))
+      answer = answered(item, item.operation, response)
     } catch (error) {
       answer = failed(item, this.#failures.of(error).error)
     }
     this.#account(item, answer, performance.now() - began)
     return answer
-  }
-
-  async #perform<O extends OperationName>(item: RequestItem & { readonly operation: O }, context: Context): Promise<ResponseItem> {
-    const operation: O = item.operation
-    const entry = this.#doors.entry(operation)
-    if (entry === undefined) throw new KmipError('OperationNotSupported', `This server does not serve ${operation}.`)
-    if (entry.permission !== 'none') demand(this.#identity, entry.permission)
-    const payload = this.#resolved(operation, entry, item.payload as RequestPayload<O>)
-    const response = await entry.handler(context, payload)
-    this.#identifiers?.learn(operation, response, entry.placeholder?.(response, payload))
-    return answered(item, operation, response)
   }
 
   /** The payload with its identifiers as text. A lone item has no earlier ones that it could mean. */

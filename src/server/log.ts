@@ -4,6 +4,8 @@ import winston from 'winston'
 export const logLevels = ['error', 'warn', 'info', 'verbose', 'debug'] as const
 export type LogLevel = (typeof logLevels)[number]
 
+const ranks = { error: 0, warn: 1, info: 2, verbose: 3, debug: 4 } as const satisfies Record<LogLevel, number>
+
 /** What is logged beside the message: names, numbers, states. Never a payload, a key or a credential. */
 export type LogFields = Readonly<Record<string, unknown>>
 
@@ -78,7 +80,7 @@ class WinstonLog implements Log {
   }
 
   writes(level: LogLevel): boolean {
-    return logLevels.indexOf(level) <= logLevels.indexOf(this.#shared.level)
+    return ranks[level] <= ranks[this.#shared.level]
   }
 
   with(fields: LogFields): Log {

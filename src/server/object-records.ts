@@ -80,10 +80,13 @@ export class Records implements ObjectRecords {
   }
 
   /** Everything staged, sealed, as one proposal; undefined when nothing was. */
-  async changes(): Promise<ChangeSet | undefined> {
-    if (this.#staged === undefined) return undefined
+  changes(): Promise<ChangeSet | undefined> | undefined {
+    return this.#staged === undefined || this.#staged.size === 0 ? undefined : this.#sealed(this.#staged)
+  }
+
+  async #sealed(staged: ReadonlyMap<string, ManagedObject>): Promise<ChangeSet | undefined> {
     const { tenant, partition, guard } = this.#parts
-    for (const [id, object] of this.#staged) {
+    for (const [id, object] of staged) {
       const record = encodeObject(tenant, object)
       const seal = await partition.sealRecord(record)
       this.#unit.put('object', id, joinSeal(record, seal), { terms: indexTerms(object), order: object.order })

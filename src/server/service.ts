@@ -120,9 +120,13 @@ class SharedBarriers {
   }
 
   /** @param freshness milliseconds that the barrier may have begun before now */
-  async pass(freshness: number): Promise<void> {
+  pass(freshness: number): Promise<void> {
+    return freshness > 0 ? this.#passRecent(freshness) : this.#ledger.barrier()
+  }
+
+  async #passRecent(freshness: number): Promise<void> {
     const now = this.#now()
-    if (freshness > 0 && now - this.#lastBegan <= freshness) return
+    if (now - this.#lastBegan <= freshness) return
     await this.#ledger.barrier()
     if (now > this.#lastBegan) this.#lastBegan = now
   }
