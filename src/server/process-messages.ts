@@ -18,6 +18,8 @@ export type ToChild =
 
 /** What a child tells the primary. */
 export type FromChild =
+  /** It listens: what a child is sent before it has loaded its program would be lost. */
+  | { readonly type: 'awake' }
   | { readonly type: 'ready'; readonly ports: Readonly<Record<string, number>> }
   /** It cannot begin, and why; it exits afterwards. */
   | { readonly type: 'failed'; readonly why: string }
@@ -63,6 +65,7 @@ export function serveAsChild(begin: (setup: unknown) => Promise<ChildService>): 
     if (message.type === 'stop') return void end(message.milliseconds).catch(() => process.exit(1))
     void service?.then((running) => obey(running, message)).catch(() => undefined)
   })
+  tell({ type: 'awake' })
 }
 
 async function obey(service: ChildService, message: Exclude<ToChild, { readonly type: 'start' | 'stop' }>): Promise<void> {

@@ -86,7 +86,8 @@ export class SupervisedProcess {
     return new Promise((resolve) => {
       let why: string | undefined
       child.on('message', (message: FromChild) => {
-        if (message.type === 'failed') why = message.why
+        if (message.type === 'awake') child.send({ type: 'start', setup: setup() } satisfies ToChild)
+        else if (message.type === 'failed') why = message.why
         else if (message.type === 'metrics') this.#answer(message.id, message.snapshot)
         else {
           this.#ports = message.ports
@@ -108,7 +109,6 @@ export class SupervisedProcess {
         // Before the first success nobody waits for a restart: `start` says why it failed.
         if (served || this.#failures > 0) this.#again(why ?? signal ?? `exit code ${code}`)
       })
-      if (child.connected) child.send({ type: 'start', setup: setup() } satisfies ToChild)
     })
   }
 
