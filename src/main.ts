@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ClusterNode, startClusterNode } from './cluster/index.ts'
 import type { Config } from './config.ts'
+import { certifierOf, packJoinSecrets } from './join-secrets.ts'
 import { type DataFolder, dataFolder, loadServerFiles, makeDataFolder, renewServerCertificate, serverFilesMark } from './node-files.ts'
 import { ObjectStore } from './operations/object-store.ts'
 import {
@@ -139,12 +140,13 @@ async function openStore(config: Config, folder: DataFolder, log: Log): Promise<
   }
   const writer = new ReplicaWriter(folder.store)
   try {
-    const { etcd } = config.cluster
+    const { etcd, join: joinAt } = config.cluster
     const cluster = await startClusterNode({
       folder: folder.cluster,
       replica: writer,
       log: (level, message) => log[level](message),
       ...(etcd.path === undefined ? {} : { etcd: etcd.path }),
+      ...(joinAt === undefined ? {} : { join: { ...joinAt, certify: certifierOf(folder), secrets: () => packJoinSecrets(folder) } }),
     })
     const close = async () => {
       await cluster.close()

@@ -13,9 +13,11 @@ export interface OptionHelp {
   readonly help: string
 }
 
-/** What a command gets: the place of the data, where to print, and what the person gave. */
+/** What a command gets: where the data lies, where to print, and what the person gave. */
 export interface Invocation {
-  readonly dataDirectory: string
+  /** `--data` as it was typed; undefined when it was not. */
+  readonly dataGiven: string | undefined
+  /** `--config`, absolute. */
   readonly configFile: string | undefined
   readonly output: Output
   readonly arguments: readonly string[]

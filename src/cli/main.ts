@@ -17,7 +17,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     return await run(argv)
   } catch (error) {
-    process.stderr.write(`tresor: ${(error as Error).message}\n`)
+    for (const line of (error as Error).message.split('\n')) process.stderr.write(`tresor: ${line}\n`)
     if (error instanceof UsageError) return 2
     if (!(error instanceof CommandError) && process.env.TRESOR_DEBUG !== undefined) process.stderr.write(`${(error as Error).stack}\n`)
     return 1
@@ -40,7 +40,7 @@ async function run(argv: readonly string[]): Promise<number> {
   const [least, most] = command.arity
   if (positionals.length < least || positionals.length > most) throw new UsageError(`usage: tresor ${command.name} ${command.usage}`)
   await command.run({
-    dataDirectory: resolve(typeof values.data === 'string' ? values.data : 'data'),
+    dataGiven: typeof values.data === 'string' ? values.data : undefined,
     configFile: typeof values.config === 'string' ? resolve(values.config) : undefined,
     output: createOutput(values.json === true),
     arguments: positionals,

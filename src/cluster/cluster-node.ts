@@ -4,7 +4,7 @@ import { EtcdClient } from './etcd-client.ts'
 import { type EtcdLedger, openEtcdLedger } from './etcd-ledger.ts'
 import { type Member, memberLimits, startMember } from './etcd-member.ts'
 import { type CertifyPeer, type JoinListener, startJoinListener } from './join-listener.ts'
-import { type ClusterState, clusterState, promoteWhenReady } from './membership.ts'
+import { type ClusterState, clusterState, promoteWhenReady, removeMember } from './membership.ts'
 import type { Log, Timing } from './timing.ts'
 import type { ReplicaTarget } from './watch-feed.ts'
 
@@ -34,6 +34,8 @@ export interface ClusterNode {
   /** Why this node cannot serve, its etcd member included; undefined when all is well. */
   problem(): Promise<string | undefined>
   state(): Promise<ClusterState>
+  /** Removes a member for good. `id` as in `MemberState`. */
+  remove(id: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -94,6 +96,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
     joinListener,
     problem: async () => ledger.problem() ?? (await member.problem()),
     state: () => clusterState(client),
+    remove: (id) => removeMember(client, id),
     async close() {
       stopped = true
       clearInterval(learning)

@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { issueClient, loadAuthority } from '../../certs/index.ts'
+import { type AdministeredCluster, type AdministeredNode, type AdminServer, adminMethods, adminSocket, serveAdmin } from '../admin/index.ts'
+import { type ClusterNode, invite } from '../cluster/index.ts'
+import type { RunningNode } from '../main.ts'
+import { ObjectStore } from '../operations/object-store.ts'
+import { connectHsm, createSoftwarePartition, readKeyFile } from '../partitions/index.ts'
+import { ObjectCache } from '../server/object-cache.ts'
+import { Records } from '../server/object-records.ts'
+import { tenantSpace } from '../store/index.ts'
+import { OpenPartitions } from '../tenants/index.ts'
+import { addressText } from './place.ts'
+import { version } from './version.ts'
+
+/** Opens the admin API of a running node on its data folder's socket. */
+export async function administer(node: RunningNode): Promise<AdminServer> {
+  const { node: administered, close } = administeredNode(node)
+  const server = await serveAdmin({
+    socketPath: join(node.folder.root, adminSocket),
+    methods: adminMethods(administered),
+    onError: (method, error) => node.log.verbose('an admin call was refused', { method, error: error.message }),
+  })
+  return {
+    close: async () => {
+      await server.close()
+      await close()
+    },
+  }
+}
+
+function administeredNode(node: RunningNode): { readonly node: AdministeredNode; close(): Promise<void> } {
+  const { config, folder, registry, processes, ledger, replica } = node
+  // PINs belong to the hsm process alone, where there is one.
+  const hsm = config.workers === 0 ? undefined : connectHsm(join(folder.run, 'hsm.sock'))
+  const partitions = new OpenPartitions(
+    registry.settings,
+    async (definition) =>
+      definition.kind === 'pkcs11' && hsm !== undefined ? hsm.partition(definition.name) : node.openPartition(definition),
+    tenantSpace,
+  )
+  const cache = new ObjectCache()
+  const addresses = (name: 'kmip' | 'https') =>
+    config.listen[name].map((address, index) =>
+      addressText({ host: address.host, port: processes.ports[index === 0 ? name : `${name}${index + 1}`] ?? address.port }),
+    )
+  return {
+    node: {
+      registry,
+      status: async () => {
+        const problem = (await node.cluster?.problem()) ?? ledger.problem()
+        return {
+          version,
+          pid: process.pid,
+          kmip: addresses('kmip'),
+          https: addresses('https'),
+          operator:
+            processes.operatorPort === undefined ? undefined : addressText({ host: config.operator.host, port: processes.operatorPort }),
+          processes: processes.pids(),
+          problems: problem === undefined ? [] : [problem],
+        }
+      },
+      newSoftwareRing: async (name) => {
+        const rootSecret = readKeyFile(folder.keyFile)
+        try {
+          return createSoftwarePartition({ name, rootSecret }).ring
+        } finally {
+          rootSecret.wipe()
+        }
+      },
+      partition: (name) => partitions.open(name),
+      partitionsChanged: async () => {
+        const all = await registry.listPartitions()
+        await processes.setHsm(all.filter(({ kind }) => kind === 'pkcs11'))
+      },
+      objects: async (tenant) => {
+        await ledger.barrier()
+        const view = registry.settings.view()
+        const entry = view.tenants.get(tenant)
+        if (entry === undefined) throw new Error(`tenant ${tenant} does not exist`)
+        const guard = registry.settings.guard('tenant', tenant, entry.revision)
+        const partition = await partitions.open(entry.value.partition)
+        const records = new Records({ tenant, space: tenantSpace(tenant), guard, partition, replica, cache })
+        return new ObjectStore(records, Date.now())
+      },
+      certify: async ({ tenant, user, publicKey, csr, days }) => {
+        const authority = await loadAuthority(folder.authority).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error
+          throw new Error(
+            `this node has no authority of its own (${folder.authority}): clients get their certificates from yours; add a rule for it: tresor rule add`,
+          )
+        })
+        const issued = await issueClient(authority, {
+          tenant,
+          user,
+          ...(publicKey === undefined ? {} : { publicKey }),
+          ...(csr === undefined ? {} : { csr }),
+          ...(days === undefined ? {} : { days }),
+        })
+        // A server certificate of another authority carries that one, where its file holds a chain.
+        const serverAuthority =
+          config.tls.certificate === undefined ? issued.authority : lastOf(readFileSync(config.tls.certificate, 'utf8'))
+        return { certificate: issued.certificate, authority: issued.authority, serverAuthority }
+      },
+      reload: () => processes.reload(),
+      cluster: node.cluster === undefined ? undefined : administeredCluster(node, node.cluster),
+    },
+    close: async () => {
+      await partitions.close()
+      await hsm?.close()
+    },
+  }
+}
+
+function administeredCluster({ config, folder }: RunningNode, cluster: ClusterNode): AdministeredCluster {
+  return {
+    node: cluster.name,
+    state: () => cluster.state(),
+    invite: async ({ uses, minutes }) => {
+      const { join: endpoint } = config.cluster ?? {}
+      if (endpoint === undefined)
+        throw new Error('this node lets none join: set cluster.join to HOST:PORT in its configuration, and restart it')
+      const port = cluster.joinListener?.address.port ?? endpoint.port
+      return await invite(folder.cluster, {
+        endpoint: addressText({ host: endpoint.host, port }),
+        ...(uses === undefined ? {} : { uses }),
+        ...(minutes === undefined ? {} : { minutes }),
+      })
+    },
+    remove: (memberId) => cluster.remove(memberId),
+  }
+}
+
+/** The last certificate of a PEM file: a chain's uppermost. */
+function lastOf(pem: string): string {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g)?.at(-1) ?? pem
+}

@@ -1,0 +1,42 @@
+import type { Command } from './command.ts'
+import { clientCreate } from './commands/client.ts'
+import { clusterInit, clusterInvite, clusterJoin, clusterRemove, clusterStatus } from './commands/cluster.ts'
+import { init } from './commands/init.ts'
+import { keyList, keyShow } from './commands/key.ts'
+import { reload, status } from './commands/node.ts'
+import { partitionAdd, partitionList, partitionRemove, partitionShow } from './commands/partition.ts'
+import { ruleAdd, ruleList, ruleRemove } from './commands/rule.ts'
+import { serve } from './commands/serve.ts'
+import { start } from './commands/start.ts'
+import { tenantAdd, tenantDismiss, tenantEnroll, tenantList, tenantPassword, tenantRemove, tenantShow } from './commands/tenant.ts'
+
+/** Every command, in the order of the overview. A new one is a file in commands/ and a line here. */
+export const commands: readonly Command[] = [
+  start,
+  init,
+  serve,
+  status,
+  reload,
+  tenantAdd,
+  tenantList,
+  tenantShow,
+  tenantRemove,
+  tenantEnroll,
+  tenantDismiss,
+  tenantPassword,
+  ruleAdd,
+  ruleList,
+  ruleRemove,
+  partitionAdd,
+  partitionList,
+  partitionShow,
+  partitionRemove,
+  clusterInit,
+  clusterInvite,
+  clusterJoin,
+  clusterStatus,
+  clusterRemove,
+  keyList,
+  keyShow,
+  clientCreate,
+]

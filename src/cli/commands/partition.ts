@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileProblem } from '../../config.ts'
+import { createPkcs11Partition, initToken, listTokens, openPkcs11Partition, readPrivateFile } from '../../partitions/index.ts'
+import { type Command, CommandError, flagOption, type Invocation, textOption, UsageError } from '../command.ts'
+import { askNode, configOf, dataWords, shownPath } from '../place.ts'
+
+export const partitionAdd: Command = {
+  name: 'partition add',
+  usage: 'NAME --module PATH --token LABEL --pin-file FILE [--init] [--so-pin-file FILE] [--serial S]',
+  summary: 'Take a PKCS #11 token as a partition.',
+  details: `The module is the HSM vendor's library; the token is found by its label. Its key-encryption key and integrity key are made in it, unless
+they are there already. With --init a blank token is initialized first, never one that has a label. The PIN is read from the file by the
+node's hsm process alone; the file must be its owner's alone (chmod 600). For a trial with SoftHSM:
+  umask 077; echo 123456 > pin
+  tresor partition add bank --module /usr/lib/softhsm/libsofthsm2.so --token bank --pin-file pin --init
+  tresor tenant add bank --partition bank`,
+  arity: [1, 1],
+  options: {
+    module: { type: 'string', value: 'PATH', help: "the vendor's PKCS #11 library" },
+    token: { type: 'string', value: 'LABEL', help: "the token's label" },
+    'pin-file': { type: 'string', value: 'FILE', help: "holds the user's PIN, mode 0600" },
+    serial: { type: 'string', value: 'S', help: "the token's serial number, where two have one label" },
+    init: { type: 'boolean', help: 'initialize a blank token with this label and PIN' },
+    'so-pin-file': {
+      type: 'string',
+      value: 'FILE',
+      help: "with --init: holds the security officer's PIN; without it one is made and kept in the data folder",
+    },
+  },
+  async run(invocation) {
+    const { output } = invocation
+    const [name = ''] = invocation.arguments
+    const module = resolve(required(invocation, 'module', 'PATH'))
+    const token = required(invocation, 'token', 'LABEL')
+    const pinFile = resolve(required(invocation, 'pin-file', 'FILE'))
+    const problem = await fileProblem(pinFile, 'secret')
+    if (problem !== undefined) throw new CommandError(`--pin-file: ${problem}`)
+    if (!existsSync(module)) throw new CommandError(`--module: ${module} does not exist; ${moduleHint}`)
+    const known = await askNode<readonly { readonly partition: string }[]>(invocation, 'partition.list')
+    if (known.some(({ partition }) => partition === name)) throw new CommandError(`partition ${name} exists already`)
+    if (flagOption(invocation, 'init')) {
+      const { serial } = initToken({ module, label: token, pin: pinOf(pinFile), soPin: await officerPin(invocation, name) })
+      output.step('token', `${token} initialized, serial ${serial}`, { token, serial })
+    }
+    const serial = textOption(invocation, 'serial')
+    const definition = { module, token, pinFile, ...(serial === undefined ? {} : { serial }) }
+    const made = await makeKeys(name, definition)
+    output.step('keys', made ? 'key-encryption key and integrity key made in the token, epoch 1' : 'those that the token has already', {
+      made,
+    })
+    const added = await askNode<Record<string, unknown>>(invocation, 'partition.add', { partition: name, ...definition })
+    output.step('partition', `${name}, token ${token}`, added)
+    output.line()
+    output.line(`Next: npx tresor ${dataWords(invocation)}tenant add NAME --partition ${name}`)
+  },
+}
+
+const moduleHint = "it is the library that came with the HSM (SoftHSM's: /usr/lib/softhsm/libsofthsm2.so, from apt-get install softhsm2)"
+
+/** Whether the partition's keys had to be made. A token that has them keeps them: another node made them, or an earlier attempt. */
+async function makeKeys(name: string, definition: { module: string; token: string; pinFile: string; serial?: string }): Promise<boolean> {
+  if (!listTokens(definition.module).some(({ label }) => label === definition.token)) {
+    const labels = listTokens(definition.module)
+      .filter(({ initialized }) => initialized)
+      .map(({ label }) => label)
+    throw new CommandError(
+      `${definition.module} has no token ${definition.token}; ${labels.length === 0 ? 'it has none yet' : `it has: ${labels.join(', ')}`}. To make it from a blank one: --init`,
+    )
+  }
+  try {
+    const partition = await openPkcs11Partition({ name, ...definition })
+    await partition.close()
+    return false
+  } catch {
+    // Whatever else is wrong than missing keys is met again here, and told.
+    await createPkcs11Partition({ name, ...definition })
+    return true
+  }
+}
+
+function pinOf(file: string): string {
+  const pin = readPrivateFile(file)
+  const [line = ''] = Buffer.from(pin.expose()).toString('utf8').split(/\r?\n/)
+  pin.wipe()
+  if (line === '') throw new CommandError(`${shownPath(file)} is empty; write the PIN into it`)
+  return line
+}
+
+/** The security officer's PIN is needed to initialize, and later to set a forgotten PIN anew: it is kept, its owner's alone. */
+async function officerPin(invocation: Invocation, partition: string): Promise<string> {
+  const given = textOption(invocation, 'so-pin-file')
+  if (given !== undefined) {
+    const problem = await fileProblem(resolve(given), 'secret')
+    if (problem !== undefined) throw new CommandError(`--so-pin-file: ${problem}`)
+    return pinOf(resolve(given))
+  }
+  const file = join((await configOf(invocation)).data, 'pins', `${partition}.so-pin`)
+  if (existsSync(file)) return pinOf(file)
+  const pin = randomBytes(12).toString('hex')
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  writeFileSync(file, `${pin}\n`, { flag: 'wx', mode: 0o600 })
+  invocation.output.step('officer', `the security officer's PIN lies in ${shownPath(file)}: move it to a safe`, { soPinFile: file })
+  return pin
+}
+
+function required(invocation: Invocation, name: string, value: string): string {
+  const text = textOption(invocation, name)
+  if (text === undefined) throw new UsageError(`--${name} ${value} is missing\nusage: tresor partition add ${partitionAdd.usage}`)
+  return text
+}
+
+interface PartitionSummary {
+  readonly partition: string
+  readonly kind: string
+  readonly token?: string
+  readonly tenants: readonly string[]
+}
+
+export const partitionList: Command = {
+  name: 'partition list',
+  usage: '',
+  summary: 'List the partitions and whose keys they hold.',
+  arity: [0, 0],
+  options: {},
+  async run(invocation) {
+    const partitions = await askNode<readonly PartitionSummary[]>(invocation, 'partition.list')
+    invocation.output.table(
+      ['partition', 'kind', 'token', 'tenants'],
+      partitions.map(({ partition, kind, token, tenants }) => [partition, kind, token ?? '', tenants.join(', ')]),
+      { partitions },
+    )
+    if (partitions.length === 0) invocation.output.line('There are no partitions yet; tenant add makes one for its tenant.')
+  },
+}
+
+export const partitionShow: Command = {
+  name: 'partition show',
+  usage: 'NAME',
+  summary: 'Open a partition and show its device, epoch and mechanisms.',
+  arity: [1, 1],
+  options: {},
+  async run(invocation) {
+    const [partition] = invocation.arguments
+    const shown = await askNode<
+      PartitionSummary & {
+        readonly epoch: number
+        readonly details: Readonly<Record<string, string>>
+        readonly mechanisms: readonly string[]
+        readonly pinFile?: string
+      }
+    >(invocation, 'partition.show', { partition })
+    if (invocation.output.isJson) return invocation.output.json(shown)
+    const { kind, tenants, epoch, details, mechanisms, pinFile } = shown
+    invocation.output.details({
+      partition: shown.partition,
+      kind,
+      tenants,
+      epoch,
+      ...details,
+      ...(pinFile === undefined ? {} : { 'PIN file': pinFile }),
+      mechanisms: [...mechanisms].sort(),
+    })
+  },
+}
+
+export const partitionRemove: Command = {
+  name: 'partition remove',
+  usage: 'NAME',
+  summary: 'Forget a partition that holds no tenant; its token stays as it is.',
+  arity: [1, 1],
+  options: {},
+  async run(invocation) {
+    const [partition] = invocation.arguments
+    await askNode(invocation, 'partition.remove', { partition })
+    invocation.output.step('removed', `partition ${partition}`, { partition })
+  },
+}

@@ -1,0 +1,29 @@
+import { type Command, CommandError, flagOption } from '../command.ts'
+import { folderState } from '../data-format.ts'
+import { addressOption, configOf, dataWords, shownPath } from '../place.ts'
+import { runNode } from '../run-node.ts'
+
+export const serve: Command = {
+  name: 'serve',
+  usage: '[--listen HOST:PORT] [--insecure-development]',
+  summary: 'Serve the data folder until SIGTERM or SIGINT.',
+  details: `The folder must have been made: tresor init. Requests in progress are answered before it ends (10 seconds at most). While it runs the
+other commands reach it over a socket in the data folder; /healthz, /readyz and /metrics are on the operator's port.`,
+  arity: [0, 0],
+  options: {
+    listen: { type: 'string', value: 'HOST:PORT', help: 'in place of listen.kmip of tresor.yaml' },
+    'insecure-development': { type: 'boolean', help: 'serve other machines with development certificates or a root secret in a file' },
+  },
+  async run(invocation) {
+    const { output } = invocation
+    const config = await configOf(invocation)
+    if (folderState(config.data) === 'new')
+      throw new CommandError(`there is no data in ${shownPath(config.data)}; make it: tresor ${dataWords(invocation)}init`)
+    const listen = addressOption(invocation, 'listen')
+    const chosen = listen === undefined ? config : { ...config, listen: { ...config.listen, kmip: [listen] } }
+    const served = await runNode(chosen, { insecure: flagOption(invocation, 'insecure-development') })
+    if (output.isJson) output.json({ event: 'ready', kmip: served.kmip[0], data: config.data })
+    else output.step('listening', served.kmip.join(', '))
+    await served.ended
+  },
+}

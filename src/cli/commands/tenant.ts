@@ -1,0 +1,190 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { IssuedCertificate } from '../../admin/index.ts'
+import { permissions, roles } from '../../tenants/index.ts'
+import { makeBundle, writeCertified } from '../bundle.ts'
+import { type Command, CommandError, numberOption, textOption } from '../command.ts'
+import { askNode, bundleFolder, configOf, dataWords, shownPath } from '../place.ts'
+
+interface TenantSummary {
+  readonly tenant: string
+  readonly partition: string
+  readonly kind: string
+  readonly createdAt: string
+}
+
+export const tenantAdd: Command = {
+  name: 'tenant add',
+  usage: 'NAME [--partition P] [--freshness MS]',
+  summary: 'Make a tenant: a key space of its own, in a partition.',
+  details: `Without --partition it gets a software partition of its own, named like the tenant. A tenant on an HSM needs its token first:
+tresor partition add. Next: tresor tenant enroll NAME USER makes a client certificate.`,
+  arity: [1, 1],
+  options: {
+    partition: { type: 'string', value: 'P', help: 'the partition that holds its keys' },
+    freshness: { type: 'string', value: 'MS', help: 'milliseconds that a Destroy may go unseen on other nodes; 0 unless said' },
+  },
+  async run(invocation) {
+    const { output } = invocation
+    const [tenant] = invocation.arguments
+    const partition = textOption(invocation, 'partition')
+    const freshness = numberOption(invocation, 'freshness')
+    const made = await askNode<TenantSummary>(invocation, 'tenant.add', {
+      tenant,
+      ...(partition === undefined ? {} : { partition }),
+      ...(freshness === undefined ? {} : { policy: { freshness } }),
+    })
+    output.step('tenant', `${made.tenant}, ${made.kind} partition ${made.partition}`, { ...made })
+    output.line()
+    output.line(`Next, a certificate for its application: npx tresor ${dataWords(invocation)}tenant enroll ${made.tenant} app`)
+  },
+}
+
+export const tenantList: Command = {
+  name: 'tenant list',
+  usage: '',
+  summary: 'List the tenants.',
+  arity: [0, 0],
+  options: {},
+  async run(invocation) {
+    const { output } = invocation
+    const tenants = await askNode<TenantSummary[]>(invocation, 'tenant.list')
+    output.table(
+      ['tenant', 'partition', 'kind', 'created'],
+      tenants.map(({ tenant, partition, kind, createdAt }) => [tenant, partition, kind, createdAt]),
+      { tenants },
+    )
+    if (tenants.length === 0) output.line(`There are no tenants yet. Make one: npx tresor ${dataWords(invocation)}tenant add NAME`)
+  },
+}
+
+export const tenantShow: Command = {
+  name: 'tenant show',
+  usage: 'NAME',
+  summary: 'Show a tenant: its partition, policy, users and how many objects it has.',
+  arity: [1, 1],
+  options: {},
+  async run(invocation) {
+    const [tenant] = invocation.arguments
+    const shown = await askNode<
+      TenantSummary & {
+        readonly policy: Readonly<Record<string, unknown>>
+        readonly objects: number
+        readonly destroyed: number
+        readonly users: readonly { readonly name: string; readonly permissions: readonly string[] }[]
+      }
+    >(invocation, 'tenant.show', { tenant })
+    if (invocation.output.isJson) return invocation.output.json(shown)
+    const { policy, users, objects, destroyed, kind, partition, createdAt } = shown
+    invocation.output.details({
+      tenant: shown.tenant,
+      partition: `${partition} (${kind})`,
+      created: createdAt,
+      objects: `${objects}, and ${destroyed} destroyed`,
+      freshness: policy.freshness === 0 ? '0 ms: what was answered is seen everywhere at once' : `${policy.freshness} ms`,
+      'new keys': `${policy.defaultExtractable === true ? 'extractable' : 'not extractable'}, ${policy.defaultSensitive === true ? 'sensitive' : 'not sensitive'} where the client says nothing`,
+      users: users.map(({ name, permissions: given }) => `${name} (${given.join(' ')})`),
+    })
+  },
+}
+
+export const tenantRemove: Command = {
+  name: 'tenant remove',
+  usage: 'NAME',
+  summary: 'Remove a tenant that has no objects, with its users.',
+  details: 'Its name is not given again: certificates of its clients may still be valid.',
+  arity: [1, 1],
+  options: {},
+  async run(invocation) {
+    const [tenant] = invocation.arguments
+    const removed = await askNode<{ readonly tenant: string }>(invocation, 'tenant.remove', { tenant })
+    invocation.output.step('removed', `tenant ${removed.tenant}`, { ...removed })
+  },
+}
+
+export const tenantEnroll: Command = {
+  name: 'tenant enroll',
+  usage: 'TENANT USER [--out DIR] [--csr FILE] [--role ROLE] [--days N]',
+  summary: "Register a tenant's user and issue its client certificate.",
+  details: `The bundle holds ca.pem, cert.pem, key.pem and client.p12 (its password beside it); the private key is made here and shown to nobody.
+With --csr the key stays where the request was made, and the bundle has only ca.pem and cert.pem.
+Roles: ${Object.entries(roles)
+    .map(([role, given]) => `${role} (${given.join(' ')})`)
+    .join(', ')}.
+${Object.entries(permissions)
+  .map(([name, text]) => `  ${name.padEnd(12)}${text}`)
+  .join('\n')}`,
+  arity: [2, 2],
+  options: {
+    out: { type: 'string', value: 'DIR', help: 'where the bundle goes; clients/TENANT/USER in the data folder unless said' },
+    csr: { type: 'string', value: 'FILE', help: 'a PKCS#10 certificate request (PEM) with the key to certify' },
+    role: { type: 'string', value: 'ROLE', help: `one of ${Object.keys(roles).join(', ')}; full unless said` },
+    days: { type: 'string', value: 'N', help: 'how long the certificate is valid; 365 unless said' },
+  },
+  async run(invocation) {
+    const { output } = invocation
+    const [tenant = '', user = ''] = invocation.arguments
+    const out = textOption(invocation, 'out')
+    const csr = textOption(invocation, 'csr')
+    const role = textOption(invocation, 'role')
+    const days = numberOption(invocation, 'days')
+    const enroll = async (key: object) => {
+      const call = { tenant, user, ...(role === undefined ? {} : { role }), ...(days === undefined ? {} : { days }), ...key }
+      return (await askNode<{ readonly issued: IssuedCertificate }>(invocation, 'tenant.enroll', call)).issued
+    }
+    const folder = out === undefined ? bundleFolder((await configOf(invocation)).data, tenant, user) : resolve(out)
+    if (csr === undefined) await makeBundle(folder, (publicKey) => enroll({ publicKey }))
+    else await writeCertified(folder, await enroll({ csr: readRequest(csr) }))
+    const files = csr === undefined ? 'ca.pem, cert.pem, key.pem, client.p12' : 'ca.pem, cert.pem'
+    output.step('client', `${shownPath(folder)}  (${files})`, { tenant, user, bundle: folder })
+  },
+}
+
+export const tenantDismiss: Command = {
+  name: 'tenant dismiss',
+  usage: 'TENANT USER',
+  summary: 'Remove a user: its certificate is refused from now on.',
+  arity: [2, 2],
+  options: {},
+  async run(invocation) {
+    const [tenant, user] = invocation.arguments
+    await askNode(invocation, 'tenant.dismiss', { tenant, user })
+    invocation.output.step('dismissed', `user ${user} of tenant ${tenant}`, { tenant, user })
+  },
+}
+
+export const tenantPassword: Command = {
+  name: 'tenant password',
+  usage: 'TENANT USER --file FILE',
+  summary: 'Give a user a KMIP password, for clients that share a certificate within the tenant.',
+  details:
+    'A KMIP Credential (username and password) narrows what the certificate says to one user of the same tenant; it never leads to another.',
+  arity: [2, 2],
+  options: {
+    file: { type: 'string', value: 'FILE', help: 'holds the password (8 characters or more) in its first line; - for standard input' },
+  },
+  async run(invocation) {
+    const [tenant, user] = invocation.arguments
+    const file = textOption(invocation, 'file')
+    if (file === undefined) throw new CommandError('--file FILE is missing: a password on the command line would be seen by others')
+    const [password = ''] = readText(file === '-' ? 0 : resolve(file), file).split(/\r?\n/)
+    await askNode(invocation, 'tenant.password', { tenant, user, password })
+    invocation.output.step('password', `set for user ${user} of tenant ${tenant}`, { tenant, user })
+  },
+}
+
+function readRequest(file: string): string {
+  const text = readText(resolve(file), file)
+  if (/-----BEGIN (NEW )?CERTIFICATE REQUEST-----/.test(text)) return text
+  throw new CommandError(
+    `${file} is no certificate request (PEM); make one: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -subj / -out ${file}`,
+  )
+}
+
+function readText(file: string | number, shown: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new CommandError(`${shown} cannot be read (${(error as NodeJS.ErrnoException).code})`, { cause: error })
+  }
+}

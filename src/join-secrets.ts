@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeWhole } from '../certs/files.ts'
+import { issuePeer, loadAuthority } from '../certs/index.ts'
+import type { CertifyPeer } from './cluster/index.ts'
+import type { DataFolder } from './node-files.ts'
+
+/** Where the authority of the cluster's peers lies, apart from that of the clients. */
+export function clusterAuthority({ cluster }: DataFolder): string {
+  return join(cluster, 'authority')
+}
+
+/** Certifies the nodes that join. */
+export function certifierOf(folder: DataFolder): CertifyPeer {
+  return async (request) => {
+    const { certificate, authority } = await issuePeer(await loadAuthority(clusterAuthority(folder)), request)
+    return { certificate, authority }
+  }
+}
+
+/** Files that every node of a cluster has alike: the root secret of software partitions, the clients' authority, the peers' authority. */
+const shared = (folder: DataFolder) =>
+  ({
+    rootSecret: folder.keyFile,
+    clientAuthority: join(folder.authority, 'ca.pem'),
+    clientAuthorityKey: join(folder.authority, 'ca-key.pem'),
+    peerAuthority: join(clusterAuthority(folder), 'ca.pem'),
+    peerAuthorityKey: join(clusterAuthority(folder), 'ca-key.pem'),
+  }) as const
+
+/** What a new node is given when it joins; travels under TLS to a node with an invitation. */
+export async function packJoinSecrets(folder: DataFolder): Promise<Uint8Array> {
+  const files: Record<string, string> = {}
+  for (const [name, path] of Object.entries(shared(folder))) if (existsSync(path)) files[name] = await readFile(path, 'utf8')
+  return Buffer.from(JSON.stringify(files))
+}
+
+/** Writes what a joining node was given; each file its owner's alone. */
+export async function unpackJoinSecrets(folder: DataFolder, packed: Uint8Array): Promise<void> {
+  const files = JSON.parse(Buffer.from(packed).toString('utf8')) as Readonly<Record<string, string>>
+  for (const [name, path] of Object.entries(shared(folder))) {
+    const content = files[name]
+    if (content !== undefined) await writeWhole(path, content, 0o600)
+  }
+}
