@@ -82,7 +82,7 @@ export const operations = {
   },
   Decrypt: {
     since: '1.2',
-    clause: '6.1.14',
+    clause: '6.1.11',
     request: {
       uniqueIdentifier: identifier,
       cryptographicParameters: parameters,
@@ -96,7 +96,7 @@ export const operations = {
   },
   DeleteAttribute: {
     since: '1.0',
-    clause: '6.1.16',
+    clause: '6.1.13',
     request: {
       uniqueIdentifier: identifier,
       currentAttribute: { carrier: 'attribute', tag: 'CurrentAttribute', count: '?', since: '2.0' },
@@ -105,16 +105,16 @@ export const operations = {
     },
     response: { uniqueIdentifier: identified, attribute: { carrier: 'attribute', tag: 'Attribute', count: '?', until: '1.4' } },
   },
-  Destroy: { since: '1.0', clause: '6.1.18', request: { uniqueIdentifier: identifier }, response: { uniqueIdentifier: identified } },
+  Destroy: { since: '1.0', clause: '6.1.15', request: { uniqueIdentifier: identifier }, response: { uniqueIdentifier: identified } },
   DiscoverVersions: {
     since: '1.1',
-    clause: '6.1.19',
+    clause: '6.1.16',
     request: { protocolVersions: { tag: 'ProtocolVersion', count: '*' } },
     response: { protocolVersions: { tag: 'ProtocolVersion', count: '*' } },
   },
   Encrypt: {
     since: '1.2',
-    clause: '6.1.20',
+    clause: '6.1.17',
     request: {
       uniqueIdentifier: identifier,
       cryptographicParameters: parameters,
@@ -133,7 +133,7 @@ export const operations = {
   },
   Get: {
     since: '1.0',
-    clause: '6.1.23',
+    clause: '6.1.19',
     request: {
       uniqueIdentifier: identifier,
       keyFormatType: { tag: 'KeyFormatType', count: '?' },
@@ -145,25 +145,25 @@ export const operations = {
   },
   GetAttributeList: {
     since: '1.0',
-    clause: '6.1.25',
+    clause: '6.1.21',
     request: { uniqueIdentifier: identifier },
     response: { uniqueIdentifier: identified, references: { carrier: 'references', tag: 'AttributeReference', count: '*' } },
   },
   GetAttributes: {
     since: '1.0',
-    clause: '6.1.24',
+    clause: '6.1.20',
     request: { uniqueIdentifier: identifier, references: { carrier: 'references', tag: 'AttributeReference', count: '*' } },
     response: { uniqueIdentifier: identified, attributes: { carrier: 'attributeList', tag: 'Attributes', count: '1' } },
   },
   Hash: {
     since: '1.2',
-    clause: '6.1.28',
+    clause: '6.1.24',
     request: { cryptographicParameters: { tag: 'CryptographicParameters', count: '?' }, data: { ...data, ...dataType }, ...stream },
     response: { data: { ...data, ...dataType }, ...streamed },
   },
   Locate: {
     since: '1.0',
-    clause: '6.1.32',
+    clause: '6.1.28',
     request: {
       maximumItems: { tag: 'MaximumItems', count: '?' },
       offsetItems: { tag: 'OffsetItems', count: '?', since: '1.3' },
@@ -178,13 +178,13 @@ export const operations = {
   },
   MAC: {
     since: '1.2',
-    clause: '6.1.35',
+    clause: '6.1.32',
     request: { uniqueIdentifier: identifier, cryptographicParameters: parameters, data: { ...data, ...dataType }, ...stream },
     response: { uniqueIdentifier: identified, macData: { tag: 'MACData', count: '?' }, ...streamed },
   },
   ModifyAttribute: {
     since: '1.0',
-    clause: '6.1.37',
+    clause: '6.1.34',
     request: {
       uniqueIdentifier: identifier,
       currentAttribute: { carrier: 'attribute', tag: 'CurrentAttribute', count: '?', since: '2.0' },
@@ -194,7 +194,7 @@ export const operations = {
   },
   Query: {
     since: '1.0',
-    clause: '6.1.43',
+    clause: '6.1.40',
     request: { queryFunctions: { tag: 'QueryFunction', count: '+' } },
     response: {
       operations: { tag: 'Operation', count: '*' },
@@ -215,7 +215,7 @@ export const operations = {
   },
   Register: {
     since: '1.0',
-    clause: '6.1.47',
+    clause: '6.1.43',
     request: {
       objectType: { tag: 'ObjectType', count: '1' },
       templates: templatesOf('attributes'),
@@ -230,7 +230,7 @@ export const operations = {
   },
   Revoke: {
     since: '1.0',
-    clause: '6.1.49',
+    clause: '6.1.44',
     request: {
       uniqueIdentifier: identifier,
       revocationReason: { tag: 'RevocationReason', count: '1' },
@@ -240,13 +240,13 @@ export const operations = {
   },
   RNGRetrieve: {
     since: '1.2',
-    clause: '6.1.50',
+    clause: '6.1.49',
     request: { dataLength: { tag: 'DataLength', count: '1' } },
     response: { data: { tag: 'Data', count: '1', ...dataType } },
   },
   Sign: {
     since: '1.2',
-    clause: '6.1.57',
+    clause: '6.1.55',
     request: {
       uniqueIdentifier: identifier,
       cryptographicParameters: parameters,
@@ -258,7 +258,7 @@ export const operations = {
   },
   SignatureVerify: {
     since: '1.2',
-    clause: '6.1.58',
+    clause: '6.1.56',
     request: {
       uniqueIdentifier: identifier,
       cryptographicParameters: parameters,

@@ -30,6 +30,8 @@ export function checkGiven(given: readonly AttributeInstance[], objectType: Obje
 export function addAttribute(object: ManagedObject, instance: AttributeInstance, now: number): AttributeInstance {
   const { name } = instance
   const rule: AttributeRule = attributes[name]
+  if ((instance.index ?? 0) !== 0)
+    throw new KmipError('InvalidField', 'A new attribute gets its Attribute Index from the server: leave it out.')
   checkApplies(name, object.objectType)
   checkClientSets(instance, 'ReadOnlyAttribute')
   if (rule.instances === 'one' && object.attributes.has(name)) throw singleValued(name)

@@ -53,8 +53,8 @@ export function activate(object: ManagedObject, now: number): void {
 }
 
 /**
- * Revoke (KMIP 2.1 §6.1.49): to Compromised for a compromise, to Deactivated for every other reason.
- * `occurrence` is when the compromise is thought to have happened; Initial Date where nobody knows (§4.10).
+ * Revoke (KMIP 2.1 §6.1.44): to Compromised for a compromise, to Deactivated for every other reason.
+ * `occurrence` is when the compromise is thought to have happened; Initial Date where nobody knows (§4.11).
  * @throws KmipError WrongKeyLifecycleState, ObjectDestroyed.
  */
 export function revoke(object: ManagedObject, now: number, reason: StructureValue<'RevocationReason'>, occurrence?: number): void {
@@ -70,7 +70,7 @@ export function revoke(object: ManagedObject, now: number, reason: StructureValu
   attributes.set('RevocationReason', reason)
 }
 
-/** Destroy (KMIP 2.1 §6.1.18): the value goes, the attributes stay. @throws KmipError WrongKeyLifecycleState, ObjectDestroyed. */
+/** Destroy (KMIP 2.1 §6.1.15): the value goes, the attributes stay. @throws KmipError WrongKeyLifecycleState, ObjectDestroyed. */
 export function destroy(object: ManagedObject, now: number): void {
   move(object, 'destroy', now)
   object.attributes.set('DestroyDate', now)

@@ -68,7 +68,7 @@ export class ManagedObject {
 
 /**
  * What may be done with the plain value now: the stricter of what the key was made with, which its partition enforces, and of the
- * attributes, which a client may have tightened since (KMIP 2.1 §4.24, §4.54).
+ * attributes, which a client may have tightened since (KMIP 2.1 §4.23, §4.55).
  */
 export function policyOf(object: ManagedObject): KeyPolicy {
   const sensitive = object.attributes.get('Sensitive') === true || object.key?.policy.sensitive === true

@@ -17,7 +17,7 @@ export interface NewObject {
   readonly given: readonly AttributeInstance[]
   readonly form: ObjectForm
   readonly key: WrappedKey | undefined
-  /** Digests of the value (KMIP 2.1 §4.20); SHA-256 first. */
+  /** Digests of the value (KMIP 2.1 §4.21); SHA-256 first. */
   readonly digests: readonly StructureValue<'Digest'>[]
   /** Attributes that the server reads off the value: algorithm, length, domain parameters, a certificate's names. They win over what was given. */
   readonly found?: readonly AttributeInstance[]
@@ -76,6 +76,6 @@ function setForObjects(attributes: AttributeSet, facts: NewObject): void {
   if (opaqueDataType !== undefined) attributes.set('OpaqueDataType', opaqueDataType)
   if (attributes.has('KeyValueLocation') || facts.key === undefined) attributes.set('KeyValuePresent', facts.key !== undefined)
   const limits = attributes.get('UsageLimits')
-  // A client never sets the Count (KMIP 2.1 §4.63): all of the Total is left at first.
+  // A client never sets the Count (KMIP 2.1 §4.59): all of the Total is left at first.
   if (limits !== undefined) attributes.set('UsageLimits', { ...limits, count: limits.total })
 }

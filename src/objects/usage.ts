@@ -25,7 +25,7 @@ const protecting: ReadonlySet<Use> = new Set<Use>([
 const processingStates: ReadonlySet<State> = new Set<State>(['Active', 'Deactivated', 'Compromised'])
 
 /**
- * The wrapped key, for a use that state, dates and mask allow at `now` (KMIP 2.1 §4.57, §4.44 to §4.45, §4.16).
+ * The wrapped key, for a use that state, dates and mask allow at `now` (KMIP 2.1 §4.57, §4.40, §4.41, §4.17).
  * @throws KmipError ObjectDestroyed, KeyValueNotPresent, WrongKeyLifecycleState (state or dates), IncompatibleCryptographicUsageMask.
  */
 export function assertUsable(object: ManagedObject, now: number, use: Use): WrappedKey {
@@ -62,7 +62,7 @@ export function isLimited(object: ManagedObject, use: Use): boolean {
 }
 
 /**
- * Takes one use off the Usage Limits, if there are any and the use protects (KMIP 2.1 §4.63). `bytes` is the length of the data.
+ * Takes one use off the Usage Limits, if there are any and the use protects (KMIP 2.1 §4.59). `bytes` is the length of the data.
  * @throws KmipError PermissionDenied when too little is left; nothing is taken then.
  */
 export function consumeUsage(object: ManagedObject, use: Use, bytes: number): void {

@@ -6,7 +6,7 @@ export type CurveName = EnumerationValue<'RecommendedCurve'>
 /** What lies under a wrapped value: a symmetric or HMAC key, a private key, or any other bytes (Secret Data, Opaque Object, certificates). */
 export type KeyKind = 'secret' | 'private' | 'public' | 'data'
 
-/** What may be done with the plain form of a key: PKCS#11's CKA_SENSITIVE and CKA_EXTRACTABLE, KMIP 2.1 §4.54 and §4.24. */
+/** What may be done with the plain form of a key: PKCS#11's CKA_SENSITIVE and CKA_EXTRACTABLE, KMIP 2.1 §4.55 and §4.23. */
 export interface KeyPolicy {
   readonly sensitive: boolean
   readonly extractable: boolean

@@ -41,6 +41,7 @@ const active = (object: ManagedObject) => activate(object, 1_500)
 const additions: [string, AttributeInstance, ResultReason | undefined, ((object: ManagedObject) => void)?][] = [
   ['a name', name('one'), undefined],
   ['the same name twice', name('one'), 'NonUniqueNameAttribute', (object) => addAttribute(object, name('one'), now)],
+  ['a name with an index', { ...name('one'), index: 1 } as AttributeInstance, 'InvalidField'],
   ['a second name', name('two'), undefined, (object) => addAttribute(object, name('one'), now)],
   ['a description', { name: 'Description', value: 'one' }, undefined],
   [
