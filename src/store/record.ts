@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+
 /** What lies under a record's key: `WrappedKey` of the objects room, as plain fields. */
 export interface RecordKey {
   readonly kind: 'secret' | 'private' | 'public' | 'data'
@@ -179,7 +181,9 @@ class Reader {
   }
 
   text(field: string): string {
-    return this.bytes(field).toString('utf8')
+    const bytes = this.bytes(field)
+    if (!isUtf8(bytes)) throw new DamagedRecord(`its ${field} is not UTF-8`)
+    return bytes.toString('utf8')
   }
 
   bytes(field: string): Buffer {
