@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+/** The Python that has the packages of test/interop/requirements.txt; TRESOR_PYTHON names another one. */
+const python = process.env.TRESOR_PYTHON ?? resolve('build/.python/bin/python')
+
+/**
+ * Runs a script of test/interop and reads the JSON that it prints.
+ * @throws Error with the script's own words when it fails, and with what to do when the Python is not there.
+ */
+export async function runPython(script: string, args: readonly string[]): Promise<unknown> {
+  if (!existsSync(python)) {
+    throw new Error(`The Python with third-party KMIP clients is not at ${python}. \`npm test\` makes it; TRESOR_PYTHON names another.`)
+  }
+  const { code, output, complaints } = await run(python, [join('test', 'interop', script), ...args])
+  if (code !== 0) throw new Error(`${script} failed (exit code ${code}).\n${complaints}\nIts steps so far: ${output}`)
+  return JSON.parse(output)
+}
+
+/** Runs a program to its end, for at most 50 seconds. */
+export function run(
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<{ readonly code: number | null; readonly output: string; readonly complaints: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], timeout: 50_000 })
+    let output = ''
+    let complaints = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      complaints += text
+    })
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, output, complaints }))
+  })
+}
