@@ -58,8 +58,10 @@ export interface AdministeredNode {
   newSoftwareRing(name: string): Promise<Uint8Array>
   /** Open in the process that serves it. @throws KmipError saying what its device lacks */
   partition(name: string): Promise<Partition>
-  /** After a PKCS #11 partition was added or removed. */
-  partitionsChanged(): Promise<void>
+  /** After a PKCS #11 partition was added: resolves when it can be used. @throws when it cannot be opened here */
+  takePartition(name: string): Promise<void>
+  /** After a PKCS #11 partition was removed. */
+  dropPartition(name: string): Promise<void>
   /** The tenant's objects as they are now. */
   objects(tenant: TenantId): Promise<ObjectStore>
   /** @throws when this node has no client authority */

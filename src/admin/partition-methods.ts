@@ -21,12 +21,12 @@ export function partitionMethods(node: AdministeredNode): Record<string, AdminMe
       const { partition: name, module, token, serial, pinFile } = checked(addition, call)
       await registry.addPartition({ kind: 'pkcs11', name, module, token, pinFile, ...(serial === undefined ? {} : { serial }) })
       try {
-        await node.partitionsChanged()
+        await node.takePartition(name)
         return await shown(node, name)
       } catch (error) {
         // What cannot be opened is not left behind: the name stays free for the next attempt.
         await registry.removePartition(name)
-        await node.partitionsChanged()
+        await node.dropPartition(name)
         throw error
       }
     },
@@ -41,7 +41,7 @@ export function partitionMethods(node: AdministeredNode): Record<string, AdminMe
     'partition.remove': async (call) => {
       const { partition } = checked(named, call)
       await registry.removePartition(partition)
-      await node.partitionsChanged()
+      await node.dropPartition(partition)
       return { partition }
     },
   }

@@ -36,8 +36,15 @@ export function tenantMethods(node: AdministeredNode): Record<string, AdminMetho
   return {
     'tenant.add': async (call) => {
       const { tenant, partition, policy } = checked(addition, call)
-      const made = await registry.addTenant(tenant, partition ?? (await ownPartition(node, tenant)), defined(policy))
-      return await summary(node, made)
+      if (partition !== undefined) return await summary(node, await registry.addTenant(tenant, partition, defined(policy)))
+      if ((await registry.listTenants()).some(({ id }) => id === tenant)) throw new Error(`tenant ${tenant} exists already`)
+      const name = await ownPartition(node, tenant)
+      try {
+        return await summary(node, await registry.addTenant(tenant, name, defined(policy)))
+      } catch (error) {
+        await registry.removePartition(name)
+        throw error
+      }
     },
     'tenant.list': async () => await Promise.all((await registry.listTenants()).map((tenant) => summary(node, tenant))),
     'tenant.show': async (call) => {
@@ -83,14 +90,13 @@ export function tenantMethods(node: AdministeredNode): Record<string, AdminMetho
   }
 }
 
-/** A partition of the tenant's own, in software, under the tenant's name. */
+/** A new partition of the tenant's own, in software, under the tenant's name. */
 async function ownPartition(node: AdministeredNode, tenant: string): Promise<string> {
   const name: string = tenantId(tenant)
-  const existing = await partitionNamed(node, name)
-  if (existing === undefined) {
-    const ring = Buffer.from(await node.newSoftwareRing(name)).toString('base64')
-    await node.registry.addPartition({ kind: 'software', name, ring })
-  }
+  if ((await partitionNamed(node, name)) !== undefined)
+    throw new Error(`there is a partition ${name} already; to use it: --partition ${name}`)
+  const ring = Buffer.from(await node.newSoftwareRing(name)).toString('base64')
+  await node.registry.addPartition({ kind: 'software', name, ring })
   return name
 }
 

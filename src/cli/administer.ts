@@ -5,7 +5,7 @@ import { type AdministeredCluster, type AdministeredNode, type AdminServer, admi
 import { type ClusterNode, invite } from '../cluster/index.ts'
 import type { RunningNode } from '../main.ts'
 import { ObjectStore } from '../operations/object-store.ts'
-import { connectHsm, createSoftwarePartition, readKeyFile } from '../partitions/index.ts'
+import { connectHsm, createSoftwarePartition, type HsmConnection, readKeyFile } from '../partitions/index.ts'
 import { ObjectCache } from '../server/object-cache.ts'
 import { Records } from '../server/object-records.ts'
 import { tenantSpace } from '../store/index.ts'
@@ -69,10 +69,16 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
         }
       },
       partition: (name) => partitions.open(name),
-      partitionsChanged: async () => {
-        const all = await registry.listPartitions()
-        await processes.setHsm(all.filter(({ kind }) => kind === 'pkcs11'))
+      takePartition: async (name) => {
+        await tellHsm(node)
+        if (hsm === undefined) return void (await partitions.open(name))
+        if (await answers(hsm, name)) return
+        // A module that is loaded may not see a token that was made since; one that is loaded anew does.
+        await processes.restartHsm()
+        if (await answers(hsm, name)) return
+        throw new Error(`the node cannot open partition ${name}, though this command could; the node's log says why`)
       },
+      dropPartition: () => tellHsm(node),
       objects: async (tenant) => {
         await ledger.barrier()
         const view = registry.settings.view()
@@ -111,6 +117,27 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
     },
   }
 }
+
+async function tellHsm({ registry, processes }: RunningNode): Promise<void> {
+  await processes.setHsm((await registry.listPartitions()).filter(({ kind }) => kind === 'pkcs11'))
+}
+
+/** Whether the hsm process has a partition; it opens what it was told of a moment later. */
+async function answers(hsm: HsmConnection, name: string): Promise<boolean> {
+  for (let attempt = 0; attempt < hsmAttempts; attempt++) {
+    const described = await hsm
+      .partition(name)
+      .describe()
+      .catch(() => undefined)
+    if (described !== undefined) return true
+    await new Promise((resolve) => setTimeout(resolve, hsmPause))
+  }
+  return false
+}
+
+const hsmAttempts = 10
+/** Milliseconds. */
+const hsmPause = 150
 
 function administeredCluster({ config, folder }: RunningNode, cluster: ClusterNode): AdministeredCluster {
   return {

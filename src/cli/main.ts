@@ -4,6 +4,7 @@ import { type Command, CommandError, type OptionTable, UsageError } from './comm
 import { commands } from './commands.ts'
 import { commandHelp, overview } from './help.ts'
 import { createOutput } from './output.ts'
+import { version } from './version.ts'
 
 const globalOptions = {
   data: { type: 'string' },
@@ -25,20 +26,30 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function run(argv: readonly string[]): Promise<number> {
-  const { command, rest } = findCommand(argv)
-  if (command === undefined) {
-    const asked = rest.find((word) => !word.startsWith('-'))
-    if (asked !== undefined && asked !== 'help') throw new UsageError(`there is no command ${asked}; tresor help lists the commands`)
-    process.stdout.write(overview(commands))
+  if (argv.includes('--version')) {
+    process.stdout.write(`tresor ${version}\n`)
     return 0
   }
-  const { values, positionals } = parse(command, rest)
+  const words = argv.map((word, index) => ({ word, index })).filter(({ word, index }) => !word.startsWith('-') && !isValue(argv, index))
+  if (words[0]?.word === 'help' || words.length === 0) return help(words.slice(words.length === 0 ? 0 : 1).map(({ word }) => word))
+  const found = findCommand(words)
+  if (found === undefined)
+    return refuse(
+      words.map(({ word }) => word),
+      argv.includes('--help') || argv.includes('-h'),
+    )
+  const { command, taken } = found
+  const { values, positionals } = parse(
+    command,
+    argv.filter((_, index) => !taken.includes(index)),
+  )
   if (values.help === true) {
     process.stdout.write(commandHelp(command))
     return 0
   }
   const [least, most] = command.arity
-  if (positionals.length < least || positionals.length > most) throw new UsageError(`usage: tresor ${command.name} ${command.usage}`)
+  if (positionals.length < least || positionals.length > most)
+    throw new UsageError(`usage: tresor ${command.name} ${command.usage}`.trimEnd())
   await command.run({
     dataGiven: typeof values.data === 'string' ? values.data : undefined,
     configFile: typeof values.config === 'string' ? resolve(values.config) : undefined,
@@ -49,16 +60,43 @@ async function run(argv: readonly string[]): Promise<number> {
   return typeof process.exitCode === 'number' ? process.exitCode : 0
 }
 
+/** `tresor help`, `tresor help tenant`, `tresor help tenant add`. */
+function help(words: readonly string[]): number {
+  const name = words.join(' ')
+  const command = commands.find((candidate) => candidate.name === name)
+  if (command !== undefined) {
+    process.stdout.write(commandHelp(command))
+    return 0
+  }
+  const group = words.length === 0 ? commands : commands.filter((candidate) => candidate.name.startsWith(`${name} `))
+  if (group.length === 0) return refuse(words, false)
+  process.stdout.write(overview(group))
+  return 0
+}
+
+/** No command has this name: those that begin like it are shown. @throws UsageError */
+function refuse(words: readonly string[], wantsHelp: boolean): number {
+  const [first = ''] = words
+  const group = commands.filter((candidate) => candidate.name.startsWith(`${first} `))
+  if (group.length === 0) throw new UsageError(`there is no command ${words.join(' ')}; tresor help lists the commands`)
+  if (wantsHelp) return help([first])
+  throw new UsageError(`${first} what? There are: ${group.map(({ name }) => name).join(', ')}. See: tresor help ${first}`)
+}
+
+interface Word {
+  readonly word: string
+  readonly index: number
+}
+
 /** The longest name that the words begin with; options may stand before, between and after them. */
-function findCommand(argv: readonly string[]): { command: Command | undefined; rest: string[] } {
-  const words = argv.map((word, index) => ({ word, index })).filter(({ word, index }) => !word.startsWith('-') && !isValue(argv, index))
+function findCommand(words: readonly Word[]): { readonly command: Command; readonly taken: readonly number[] } | undefined {
   for (const length of [2, 1]) {
     const taken = words.slice(0, length)
     const name = taken.map(({ word }) => word).join(' ')
     const command = taken.length === length ? commands.find((candidate) => candidate.name === name) : undefined
-    if (command !== undefined) return { command, rest: argv.filter((_, index) => !taken.some((word) => word.index === index)) }
+    if (command !== undefined) return { command, taken: taken.map(({ index }) => index) }
   }
-  return { command: undefined, rest: [...argv] }
+  return undefined
 }
 
 function isValue(argv: readonly string[], index: number): boolean {

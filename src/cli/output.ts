@@ -2,7 +2,7 @@
 export interface Output {
   readonly isJson: boolean
   /** One fact: `  name   value` for people, `{"event": name, ...facts}` for programs. */
-  step(name: string, text: string, facts?: Record<string, unknown>): void
+  step(name: string, text: string, facts?: Readonly<Record<string, unknown>>): void
   /** Rows under headings; for programs an array. */
   table(headings: readonly string[], rows: readonly (readonly (string | number)[])[], facts: unknown): void
   /** Several facts of one thing. */

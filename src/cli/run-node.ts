@@ -1,11 +1,11 @@
 import { createServer } from 'node:net'
-import type { AdminServer } from '../admin/index.ts'
+import { type AdminServer, callAdmin, type NodeStatus } from '../admin/index.ts'
 import type { Config, HostPort } from '../config.ts'
 import { type RunningNode, startNode } from '../main.ts'
 import { administer } from './administer.ts'
 import { CommandError } from './command.ts'
 import { checkExposure } from './exposure.ts'
-import { addressText } from './place.ts'
+import { addressText, shownPath } from './place.ts'
 
 /** A node with its admin API, until it is told to end. */
 export interface ServedNode {
@@ -21,6 +21,7 @@ export interface ServedNode {
 /** Starts a node and its admin API. @throws CommandError and Error that say what is in the way */
 export async function runNode(config: Config, choices: { readonly insecure: boolean }): Promise<ServedNode> {
   if (!choices.insecure) checkExposure(config)
+  await refuseSecond(config.data)
   for (const address of [...config.listen.kmip, ...config.listen.https]) await checkFree(address)
   const node = await startNode(config)
   let admin: AdminServer
@@ -39,6 +40,16 @@ export async function runNode(config: Config, choices: { readonly insecure: bool
     addressText({ host: address.host, port: node.processes.ports[index === 0 ? 'kmip' : `kmip${index + 1}`] ?? address.port }),
   )
   return { node, kmip, stop, ended: untilSignal().then(stop) }
+}
+
+/** @throws CommandError when a node runs on this folder */
+async function refuseSecond(data: string): Promise<void> {
+  const running = await (callAdmin(data, 'node.status') as Promise<NodeStatus>).catch(() => undefined)
+  if (running === undefined) return
+  const where = running.kmip[0] ?? 'no address'
+  throw new CommandError(
+    `a node runs on ${shownPath(data)} already: process ${running.pid}, at ${where}. Use that one, stop it, or name another folder: --data DIR`,
+  )
 }
 
 /** @throws CommandError when the address cannot be had, saying what to do */

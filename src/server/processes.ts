@@ -37,6 +37,8 @@ export interface Processes {
   setLogLevel(level: LogLevel): void
   /** The partitions in HSMs from now on: starts the hsm process when it becomes needed. */
   setHsm(partitions: readonly unknown[]): Promise<void>
+  /** Starts the hsm process anew: a module that is loaded may not see a token that was made since. Its calls in progress fail. */
+  restartHsm(): Promise<void>
   /** Prometheus' text form of all processes. */
   metrics(): Promise<string>
   /** Lets requests in progress end, for at most so many milliseconds. */
@@ -79,6 +81,7 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
         hsm.process?.send({ type: 'logLevel', level })
       },
       setHsm: (partitions) => (workers === 0 ? Promise.resolve() : hsm.set(partitions)),
+      restartHsm: () => hsm.restart(),
       metrics: page,
       stop: async (milliseconds) => {
         tickets.end()
@@ -113,6 +116,13 @@ class HsmProcess {
     if (partitions.length === 0) return
     this.process = child(this.#options, 'hsm', 'hsm', () => ({ partitions: this.#partitions }))
     await this.process.start()
+  }
+
+  async restart(): Promise<void> {
+    const old = this.process
+    this.process = undefined
+    await old?.stop(hsmStop)
+    await this.set(this.#partitions)
   }
 }
 

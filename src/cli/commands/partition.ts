@@ -160,10 +160,35 @@ export const partitionShow: Command = {
       epoch,
       ...details,
       ...(pinFile === undefined ? {} : { 'PIN file': pinFile }),
-      mechanisms: [...mechanisms].sort(),
     })
+    invocation.output.line()
+    invocation.output.table(['mechanism', 'of'], families(mechanisms), mechanisms)
   },
 }
+
+/** Mechanisms by their first word, in lines that fit a terminal. */
+function families(mechanisms: readonly string[]): [string, string][] {
+  const byFamily = new Map<string, string[]>()
+  for (const name of [...mechanisms].sort()) {
+    const [family = name, ...rest] = name.split('-')
+    byFamily.set(family, [...(byFamily.get(family) ?? []), ...(rest.length > 0 ? [rest.join('-')] : [])])
+  }
+  return [...byFamily].flatMap(([family, members]) =>
+    wrapped(members).map((line, index): [string, string] => [index === 0 ? family : '', line]),
+  )
+}
+
+function wrapped(words: readonly string[]): string[] {
+  const lines = ['']
+  for (const word of words) {
+    const last = lines.at(-1) ?? ''
+    if (last.length + word.length > lineWidth) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`.trimStart()
+  }
+  return lines
+}
+
+const lineWidth = 90
 
 export const partitionRemove: Command = {
   name: 'partition remove',

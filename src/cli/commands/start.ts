@@ -97,8 +97,11 @@ async function useKey(bundle: string, { listen }: Config, { node }: ServedNode, 
   const host = reachable(listen.kmip[0]?.host ?? '127.0.0.1')
   const client = new Client({ endpoints: [{ host, port: node.processes.ports.kmip ?? 0 }], ...readBundle(bundle), connectionsPerNode: 1 })
   try {
-    await runMainJob(client, ({ name, text, milliseconds, facts }) => {
-      output.step(name, `${text.padEnd(52)}${milliseconds.toFixed(1).padStart(8)} ms`, { ...facts, milliseconds })
+    await runMainJob(client, ({ name, operation, text, milliseconds, facts }) => {
+      output.step(output.isJson ? name : operation, `${text.padEnd(52)}${milliseconds.toFixed(1).padStart(8)} ms`, {
+        ...facts,
+        milliseconds,
+      })
     })
   } finally {
     client.close()
