@@ -1,0 +1,103 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { main } from './main.ts'
+
+/** How a node in a process of its own ended before it served. */
+const noWords = 'without a word'
+
+/**
+ * A node on a data folder, in processes of its own: what `tresor serve` starts, as a group of processes that can be killed, paused and
+ * started again as one. For demonstrations and tests; the group ends when this process does.
+ */
+export class NodeProcess {
+  readonly data: string
+  #child: ChildProcess | undefined
+  #words: string[] = []
+
+  constructor(data: string) {
+    this.data = data
+  }
+
+  /** What the node's processes wrote to standard error, the newest lines last. */
+  get words(): readonly string[] {
+    return this.#words
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined
+  }
+
+  /** Resolves with HOST:PORT of KMIP when the node serves. @throws Error with its last words when it ends before that. */
+  async start(): Promise<string> {
+    this.#words = []
+    const child = fork(fileURLToPath(import.meta.url), ['--data', this.data, '--json', 'serve'], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    this.#child = child
+    child.once('exit', () => {
+      if (this.#child === child) this.#child = undefined
+    })
+    if (child.stdout === null || child.stderr === null) throw new Error('a child process without its output')
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      this.#words = [...this.#words.slice(1 - linesKept), line]
+    })
+    const lines = createInterface({ input: child.stdout })
+    const ready = new Promise<string>((resolve) =>
+      lines.on('line', (line) => {
+        const { event, kmip } = JSON.parse(line) as { readonly event?: string; readonly kmip?: string }
+        if (event === 'ready' && kmip !== undefined) resolve(kmip)
+      }),
+    )
+    const ended = once(child, 'close').then((): never => {
+      throw new Error(`the node on ${this.data} ended: ${this.#words.join('\n') || noWords}`)
+    })
+    return await Promise.race([ready, ended])
+  }
+
+  /** SIGKILL to all of its processes at once. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  /** SIGTERM: requests in progress are answered first. */
+  async stop(): Promise<void> {
+    const child = this.#child
+    if (child === undefined) return
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+  }
+
+  /** SIGSTOP to all of its processes: it answers nothing, and no connection ends. */
+  pause(): void {
+    this.#signal('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#signal('SIGCONT')
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    if (child === undefined) return
+    const gone = once(child, 'exit')
+    this.#signal(signal)
+    await gone
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    const pid = this.#child?.pid
+    if (pid !== undefined) process.kill(-pid, signal)
+  }
+}
+
+const linesKept = 50
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  // Whoever started it is gone: the node must not stay.
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+  process.channel?.unref()
+  process.exitCode = await main(process.argv.slice(2))
+}
