@@ -2,9 +2,9 @@ import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } fr
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder, writeWhole } from './files.ts'
-import { sign } from './issue.ts'
 import { type KeyKind, makeKeyPair, signerOf } from './keys.ts'
 import { developmentMark, profiles, renewalDays } from './profiles.ts'
+import { sign } from './sign.ts'
 import { x509 } from './x509.ts'
 
 /** Who signs: a certificate (PEM) with its private key. */
