@@ -13,6 +13,8 @@ export interface Service<Peer> {
    * Who is at the other end, or why nobody is let in. Asked for each connection, resumed ones included, and again after each `reconsider`.
    */
   identify(socket: TLSSocket): { readonly peer: Peer; readonly tenant: string } | { readonly refused: string }
+  /** Resolves when `identify` knows every tenant, user and rule that was answered anywhere before this call. */
+  current?(): Promise<void>
   /** Whether two evaluations found the same peer with the same rights. */
   same(before: Peer, after: Peer): boolean
   respond(frame: Buffer, peer: Peer): Promise<Uint8Array>
@@ -193,21 +195,36 @@ class TlsListener<Peer> implements Listener {
   }
 
   #admit(socket: TLSSocket): void {
-    const { limits, log } = this.#options
     socket.on('error', (error) => {
-      log.verbose('connection failed', { problem: error.message, peer: address(socket) })
+      this.#options.log.verbose('connection failed', { problem: error.message, peer: address(socket) })
       socket.destroy()
     })
-    this.#handshakes.delete(address(socket))
-    if (this.#draining) return void socket.destroy()
-    if (socket.isSessionReused()) this.counters.resumed++
     const found = this.#identify(socket)
-    if ('refused' in found) {
-      this.counters.refusedForIdentity++
-      log.info('connection refused', { why: found.refused, peer: address(socket) })
-      socket.destroy()
-      return
-    }
+    if (!('refused' in found)) return this.#welcome(socket, found)
+    if (verificationProblem(socket) === undefined) void this.#admitOnSecondLook(socket)
+    else this.#refuse(socket, found.refused)
+  }
+
+  /** A client may be quicker than the settings that let it in: it was enrolled a moment ago, on this node or another. */
+  async #admitOnSecondLook(socket: TLSSocket): Promise<void> {
+    await this.#options.service.current?.().catch(() => undefined)
+    const found = this.#identify(socket)
+    if ('refused' in found) this.#refuse(socket, found.refused)
+    else this.#welcome(socket, found)
+  }
+
+  #refuse(socket: TLSSocket, why: string): void {
+    this.#handshakes.delete(address(socket))
+    this.counters.refusedForIdentity++
+    this.#options.log.info('connection refused', { why, peer: address(socket) })
+    socket.destroy()
+  }
+
+  #welcome(socket: TLSSocket, found: { readonly peer: Peer; readonly tenant: string }): void {
+    const { limits, log } = this.#options
+    this.#handshakes.delete(address(socket))
+    if (this.#draining || socket.destroyed) return void socket.destroy()
+    if (socket.isSessionReused()) this.counters.resumed++
     const held = this.#perTenant.get(found.tenant) ?? 0
     if (held >= limits.connectionsPerTenant) {
       this.counters.refusedForTenantLimit++
@@ -231,10 +248,8 @@ class TlsListener<Peer> implements Listener {
 
   #identify(socket: TLSSocket): ReturnType<Service<Peer>['identify']> {
     try {
-      const problem = socket.authorizationError as unknown as string | null
-      // An anchor that is itself an intermediate ends the path for the service, which verifies it; OpenSSL would look for a root above.
-      if (!socket.authorized && problem !== 'UNABLE_TO_GET_ISSUER_CERT')
-        return { refused: `the client's certificate does not verify: ${problem ?? 'there is none'}` }
+      const problem = verificationProblem(socket)
+      if (problem !== undefined) return { refused: `the client's certificate does not verify: ${problem}` }
       return this.#options.service.identify(socket)
     } catch (error) {
       this.#options.log.error('an identity could not be evaluated', { error, peer: address(socket) })
@@ -280,6 +295,13 @@ class TlsListener<Peer> implements Listener {
       largest.destroy('the limit of buffered bytes is reached')
     }
   }
+}
+
+function verificationProblem(socket: TLSSocket): string | undefined {
+  const problem = socket.authorizationError as unknown as string | null
+  // An anchor that is itself an intermediate ends the path for the service, which verifies it; OpenSSL would look for a root above.
+  if (socket.authorized || problem === 'UNABLE_TO_GET_ISSUER_CERT') return undefined
+  return problem ?? 'there is none'
 }
 
 function conversation<Peer>(socket: TLSSocket, peer: Peer, host: ConnectionHost<Peer>): Conversation<Peer> {

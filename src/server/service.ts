@@ -70,6 +70,10 @@ export class KmipService implements Service<Peer>, TreeService<Peer> {
     }
   }
 
+  async current(): Promise<void> {
+    await this.#parts.ledger.barrier()
+  }
+
   same(before: Peer, after: Peer): boolean {
     return before.identity.tenant === after.identity.tenant && before.identity.user === after.identity.user
   }
