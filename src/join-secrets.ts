@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { writeWhole } from '../certs/files.ts'
+import { dirname, join } from 'node:path'
+import { makeFolder, writeWhole } from '../certs/files.ts'
 import { issuePeer, loadAuthority } from '../certs/index.ts'
 import type { CertifyPeer } from './cluster/index.ts'
 import type { DataFolder } from './node-files.ts'
@@ -41,6 +41,8 @@ export async function unpackJoinSecrets(folder: DataFolder, packed: Uint8Array):
   const files = JSON.parse(Buffer.from(packed).toString('utf8')) as Readonly<Record<string, string>>
   for (const [name, path] of Object.entries(shared(folder))) {
     const content = files[name]
-    if (content !== undefined) await writeWhole(path, content, 0o600)
+    if (content === undefined) continue
+    await makeFolder(dirname(path))
+    await writeWhole(path, content, 0o600)
   }
 }

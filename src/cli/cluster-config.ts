@@ -39,5 +39,5 @@ export function nodeAddresses({ name, peer, client, join }: ClusterAddresses): N
 export function writeClusterConfig(file: string, { peer, client, join }: ClusterAddresses): void {
   const document = parseDocument(readFileSync(file, 'utf8'))
   for (const [key, address] of Object.entries({ peer, client, join })) document.setIn(['cluster', key], addressText(address))
-  writeFileSync(file, document.toString(), { mode: 0o600 })
+  writeFileSync(file, document.toString({ flowCollectionPadding: false }), { mode: 0o600 })
 }
