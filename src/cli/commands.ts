@@ -1,6 +1,7 @@
 import type { Command } from './command.ts'
 import { clientCreate } from './commands/client.ts'
 import { clusterInit, clusterInvite, clusterJoin, clusterRemove, clusterStatus } from './commands/cluster.ts'
+import { conformance } from './commands/conformance.ts'
 import { init } from './commands/init.ts'
 import { keyList, keyShow } from './commands/key.ts'
 import { reload, status } from './commands/node.ts'
@@ -39,4 +40,5 @@ export const commands: readonly Command[] = [
   keyList,
   keyShow,
   clientCreate,
+  conformance,
 ]
