@@ -200,8 +200,8 @@ class TlsListener<Peer> implements Listener {
       socket.destroy()
     })
     const found = this.#identify(socket)
-    if (!('refused' in found)) return this.#welcome(socket, found)
-    if (verificationProblem(socket) === undefined) void this.#admitOnSecondLook(socket)
+    if (!('refused' in found)) this.#welcome(socket, found)
+    else if (verificationProblem(socket) === undefined) void this.#admitOnSecondLook(socket)
     else this.#refuse(socket, found.refused)
   }
 
