@@ -4,7 +4,7 @@ import type { Context } from './context.ts'
 import { openKey, parametersFor, refuseStream, required } from './key-use.ts'
 import { cipherMechanism } from './mechanisms.ts'
 
-/** Decrypt (KMIP 2.1 §6.1.11). @throws KmipError with the clause's reasons; CryptographicFailure when a GCM tag does not match. */
+/** Decrypt (KMIP 2.1 §6.1.11). @throws KmipError with the clause's reasons; CryptographicFailure when a tag does not match. */
 export async function decrypt(context: Context, request: RequestPayload<'Decrypt'>): Promise<ResponsePayload<'Decrypt'>> {
   refuseStream(request)
   const data = required('Data', request.data)
@@ -13,7 +13,7 @@ export async function decrypt(context: Context, request: RequestPayload<'Decrypt
   const tagLength = parameters.tagLength ?? request.tag?.length
   const mechanism = cipherMechanism(type, parameters, request.ivCounterNonce, request.additionalData, tagLength)
   const { ciphertext, tag } =
-    mechanism.cipher === 'GCM' && request.tag === undefined ? splitTag(data, mechanism.tagLength) : { ciphertext: data, tag: request.tag }
+    'tagLength' in mechanism && request.tag === undefined ? splitTag(data, mechanism.tagLength) : { ciphertext: data, tag: request.tag }
   const plain = await context.partition.decrypt(reference, mechanism, ciphertext, tag)
   return { uniqueIdentifier: object.uniqueIdentifier, data: plain }
 }

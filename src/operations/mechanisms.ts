@@ -92,10 +92,13 @@ const digestSizes: Partial<Record<HashName, number>> = {
 }
 
 const nothing = new Uint8Array()
+/** Bytes of a nonce that the server makes (RFC 8439 §2.3). */
+const chachaNonce = 12
 const fullTag = 16
 
 /** How long an IV the server must make for these parameters, in bytes; 0 where none is needed. */
 export function ivLength(type: KeyType, parameters: Parameters): number {
+  if (type.algorithm === 'ChaCha20' || type.algorithm === 'ChaCha20Poly1305') return chachaNonce
   const { blockCipherMode: mode, ivLength: bits } = parameters
   const rule = mode === undefined || type.algorithm === 'RSA' ? 'none' : modes[mode as keyof typeof modes]
   if (rule === undefined || rule === 'none') return 0
@@ -115,6 +118,8 @@ export function cipherMechanism(
   tagLength: number | undefined = parameters.tagLength,
 ): CipherMechanism {
   if (type.algorithm === 'RSA') return rsaMechanism(parameters)
+  if (type.algorithm === 'ChaCha20' || type.algorithm === 'ChaCha20Poly1305')
+    return chachaMechanism(type, parameters, iv, additionalData, tagLength)
   const mode = checkedMode(type, parameters)
   if (mode === 'ECB') return { cipher: mode, padding: padding(parameters) }
   // The official cases (CS-BC-M-11 to 13) want Invalid Message, not Missing Initialization Vector.
@@ -206,6 +211,24 @@ function rsaMechanism(parameters: Parameters): CipherMechanism {
   }
 }
 
+/** ChaCha20 has no Block Cipher Mode; ChaCha20-Poly1305 is asked for as AEAD (KMIP 2.1, case CS-BC-M-CHACHA20POLY1305-1), or not at all. */
+function chachaMechanism(
+  { algorithm }: KeyType,
+  parameters: Parameters,
+  iv: Uint8Array | undefined,
+  additionalData: Uint8Array | undefined,
+  tagLength: number | undefined,
+): CipherMechanism {
+  const isAead = algorithm === 'ChaCha20Poly1305'
+  const { blockCipherMode: mode, cryptographicAlgorithm: named, initialCounterValue } = parameters
+  if (named !== undefined && named !== algorithm) throw bad(`The Cryptographic Parameters say ${named}, but the key is of ${algorithm}.`)
+  if (mode !== undefined && !(isAead && mode === 'AEAD'))
+    throw unsupported(`Block Cipher Mode ${mode} does not go with ${algorithm}; name none.`)
+  if (iv === undefined) throw new KmipError('InvalidMessage', `${algorithm} needs the IV/Counter/Nonce, and none was given.`)
+  if (!isAead) return { cipher: 'ChaCha20', iv, counter: initialCounterValue ?? 0 }
+  return { cipher: 'ChaCha20-Poly1305', iv, additionalData: additionalData ?? nothing, tagLength: checkedTagLength(tagLength ?? fullTag) }
+}
+
 function checkedMode(type: KeyType, parameters: Parameters): keyof typeof modes {
   const { blockCipherMode: mode, cryptographicAlgorithm: algorithm } = parameters
   if (algorithm !== undefined && algorithm !== type.algorithm)
@@ -247,7 +270,7 @@ function withCounter(nonce: Uint8Array, block: number, start: number): Uint8Arra
 /** SP 800-38D §5.2.1.2. The official case CS-BC-M-GCM-1 wants General Failure for other lengths. */
 function checkedTagLength(bytes: number): number {
   if (bytes >= 12 && bytes <= fullTag) return bytes
-  throw new KmipError('GeneralFailure', `A GCM tag has 12 to ${fullTag} bytes; the Tag Length says ${bytes}.`)
+  throw new KmipError('GeneralFailure', `An authentication tag has 12 to ${fullTag} bytes; the Tag Length says ${bytes}.`)
 }
 
 /** Ed25519 and Ed448 keys sign the data itself; clients may call them EC or ECDSA. */

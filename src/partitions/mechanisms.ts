@@ -14,9 +14,10 @@ export function checkRsaLength(bits: number): void {
   throw new KmipError('InvalidField', `An RSA key has ${rsaBits.least} to ${rsaBits.most} bits, a multiple of 8; not ${bits}.`)
 }
 
-/** `AES-GCM`, `DES3-CBC`, `RSA-OAEP`. */
+/** `AES-GCM`, `DES3-CBC`, `ChaCha20`, `RSA-OAEP`. */
 export function cipherName(algorithm: AlgorithmName, mechanism: CipherMechanism): MechanismName {
-  return mechanism.cipher.startsWith('RSA') ? mechanism.cipher : `${algorithm}-${mechanism.cipher}`
+  if (mechanism.cipher.startsWith('RSA') || mechanism.cipher.startsWith('ChaCha20')) return mechanism.cipher
+  return `${algorithm}-${mechanism.cipher}`
 }
 
 /** `RSA-PSS-SHA_256`, `ECDSA-SHA_384`, `EdDSA`. */

@@ -27,6 +27,10 @@ export type CipherMechanism =
   | { readonly cipher: 'CTR'; readonly iv: Uint8Array; readonly counterBits?: number }
   /** `tagLength` in bytes. */
   | { readonly cipher: 'GCM'; readonly iv: Uint8Array; readonly additionalData: Uint8Array; readonly tagLength: number }
+  /** A nonce of 12 bytes (RFC 8439), or of 8 as in the cipher's first form; the block counter begins at `counter`. */
+  | { readonly cipher: 'ChaCha20'; readonly iv: Uint8Array; readonly counter: number }
+  /** RFC 8439: a nonce of 12 bytes; the tag may be cut to 12 bytes. */
+  | { readonly cipher: 'ChaCha20-Poly1305'; readonly iv: Uint8Array; readonly additionalData: Uint8Array; readonly tagLength: number }
   | { readonly cipher: 'RSA-OAEP'; readonly hash: HashName; readonly maskHash: HashName; readonly label: Uint8Array }
   | { readonly cipher: 'RSA-PKCS1' }
   | { readonly cipher: 'RSA-RAW' }
@@ -53,7 +57,7 @@ export type MacMechanism =
 
 export interface Ciphertext {
   readonly data: Uint8Array
-  /** The authentication tag, for GCM only. */
+  /** The authentication tag, for GCM and ChaCha20-Poly1305. */
   readonly tag?: Uint8Array
 }
 

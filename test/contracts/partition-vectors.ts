@@ -19,6 +19,9 @@ interface CipherVector {
 
 const ecb: CipherMechanism = { cipher: 'ECB', padding: 'None' }
 const fips197 = '00112233445566778899aabbccddeeff'
+const sunscreen = Buffer.from(
+  "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.",
+).toString('hex')
 const sp38aKey = '2b7e151628aed2a6abf7158809cf4f3c'
 const sp38aBlock = '6bc1bee22e409f96e93d7e117393172a'
 
@@ -79,6 +82,30 @@ export const cipherVectors: readonly CipherVector[] = [
     mechanism: ecb,
     plain: Buffer.from('The qufck brown fox jump').toString('hex'),
     cipher: 'a826fd8ce53b855fcce21c8112256fe668d5c05dd9b6b900',
+  },
+  {
+    name: 'ChaCha20, RFC 8439 2.4.2',
+    key: counting(32),
+    type: { algorithm: 'ChaCha20', length: 256 },
+    mechanism: { cipher: 'ChaCha20', iv: bytes('000000000000004a00000000'), counter: 1 },
+    plain: sunscreen,
+    cipher:
+      '6e2e359a2568f98041ba0728dd0d6981e97e7aec1d4360c20a27afccfd9fae0bf91b65c5524733ab8f593dabcd62b3571639d624e65152ab8f530c359f0861d807ca0dbf500d6a6156a38e088a22b65e52bc514d16ccf806818ce91ab77937365af90bbf74a35be6b40b8eedf2785e42874d',
+  },
+  {
+    name: 'ChaCha20-Poly1305, RFC 8439 2.8.2',
+    key: '808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f',
+    type: { algorithm: 'ChaCha20Poly1305', length: 256 },
+    mechanism: {
+      cipher: 'ChaCha20-Poly1305',
+      iv: bytes('070000004041424344454647'),
+      additionalData: bytes('50515253c0c1c2c3c4c5c6c7'),
+      tagLength: 16,
+    },
+    plain: sunscreen,
+    cipher:
+      'd31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9de576d26586cec64b6116',
+    tag: '1ae10b594f09e26a7e902ecbd0600691',
   },
 ]
 

@@ -2,6 +2,8 @@ import type { Refusal } from '../contracts/partition.ts'
 
 /** What SoftHSM 2.6 lacks, by the names of the partition contract's cases. */
 export const softHsmRefusals: Readonly<Record<string, Refusal>> = {
+  'ChaCha20, RFC 8439 2.4.2': { reason: 'UnsupportedCryptographicParameters', says: /mechanism ChaCha20/ },
+  'ChaCha20-Poly1305, RFC 8439 2.8.2': { reason: 'UnsupportedCryptographicParameters', says: /mechanism ChaCha20-Poly1305/ },
   'AES-ECB with PKCS5 padding': { reason: 'UnsupportedCryptographicParameters', says: /AES-ECB/ },
   'key wrap, RFC 5649 6, 20 bytes': {
     reason: 'UnsupportedCryptographicParameters',

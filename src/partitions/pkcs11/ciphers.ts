@@ -46,6 +46,9 @@ export function tokenCipher(partition: string, algorithm: AlgorithmName, cipher:
       }
       return { name, mechanism: { mechanism: ckm.AES_GCM, parameter } }
     }
+    case 'ChaCha20':
+    case 'ChaCha20-Poly1305':
+      throw lacks(partition, name)
     case 'RSA-OAEP': {
       const hash = numbersOf(cipher.hash)?.digest
       const mgf = numbersOf(cipher.maskHash)?.mgf

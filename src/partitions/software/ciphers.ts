@@ -1,6 +1,6 @@
 import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
-import { checkParameters, padded, type SymmetricMechanism } from '../cipher-parameters.ts'
+import { type AuthenticatedMechanism, checkParameters, isAuthenticated, padded, type SymmetricMechanism } from '../cipher-parameters.ts'
 import { cipherName, lacks } from '../mechanisms.ts'
 import type { CipherMechanism, Ciphertext } from '../partition.ts'
 import { algorithmOf, attempt, type HeldKey, keyOf } from './held-key.ts'
@@ -32,11 +32,11 @@ export function decrypt(partition: string, held: HeldKey, mechanism: CipherMecha
 function encryptSymmetric(partition: string, held: HeldKey, mechanism: SymmetricMechanism, data: Uint8Array): Ciphertext {
   const { cipher: openssl, iv } = prepare(partition, held, mechanism, data)
   const key = held.key
-  if (mechanism.cipher === 'GCM') {
+  if (isAuthenticated(mechanism)) {
     const cipher = createCipheriv(openssl as CipherGCMTypes, key, iv, { authTagLength: mechanism.tagLength })
     if (mechanism.additionalData.length > 0) cipher.setAAD(mechanism.additionalData)
     const out = cipher.update(data)
-    // GCM is a stream: final() adds no bytes, it makes the tag.
+    // Both are streams: final() adds no bytes, it makes the tag.
     cipher.final()
     return { data: out, tag: cipher.getAuthTag() }
   }
@@ -46,7 +46,7 @@ function encryptSymmetric(partition: string, held: HeldKey, mechanism: Symmetric
 }
 
 function decryptSymmetric(partition: string, held: HeldKey, mechanism: SymmetricMechanism, data: Uint8Array, tag?: Uint8Array): Uint8Array {
-  if (mechanism.cipher === 'GCM') return decryptGcm(partition, held, mechanism, data, tag)
+  if (isAuthenticated(mechanism)) return decryptAuthenticated(partition, held, mechanism, data, tag)
   const { cipher: openssl, iv } = prepare(partition, held, mechanism, data)
   const decipher = createDecipheriv(openssl, held.key, iv)
   if (!padded(mechanism)) decipher.setAutoPadding(false)
@@ -55,14 +55,14 @@ function decryptSymmetric(partition: string, held: HeldKey, mechanism: Symmetric
   )
 }
 
-function decryptGcm(
+function decryptAuthenticated(
   partition: string,
   held: HeldKey,
-  mechanism: Extract<CipherMechanism, { cipher: 'GCM' }>,
+  mechanism: AuthenticatedMechanism,
   data: Uint8Array,
   tag: Uint8Array | undefined,
 ): Uint8Array {
-  if (tag === undefined) throw new KmipError('InvalidField', 'AES-GCM decryption needs the authentication tag, and none was given.')
+  if (tag === undefined) throw new KmipError('InvalidField', 'Authenticated decryption needs the authentication tag, and none was given.')
   if (tag.length !== mechanism.tagLength) {
     throw new KmipError(
       'InvalidField',
@@ -80,9 +80,14 @@ function decryptGcm(
   })
 }
 
+/** Ciphers that name their key's algorithm. */
+const streamKeys: Readonly<Record<string, string>> = { ChaCha20: 'ChaCha20', 'ChaCha20-Poly1305': 'ChaCha20Poly1305' }
+
 function prepare(partition: string, held: HeldKey, mechanism: SymmetricMechanism, data: Uint8Array): { cipher: string; iv: Uint8Array } {
   const algorithm = algorithmOf(held)
   const name = cipherName(algorithm, mechanism)
+  const wanted = streamKeys[mechanism.cipher]
+  if (wanted !== undefined && wanted !== algorithm) throw lacks(partition, `${name} with a key of ${algorithm}`)
   const byLength = ciphers[name]
   if (byLength === undefined) throw lacks(partition, name)
   const size = keyOf(held, 'secret', name).symmetricKeySize ?? 0

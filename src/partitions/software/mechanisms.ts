@@ -13,6 +13,8 @@ export const ciphers: Readonly<Record<MechanismName, Readonly<Record<number, str
   'AES-GCM': { 16: 'aes-128-gcm', 24: 'aes-192-gcm', 32: 'aes-256-gcm' },
   'DES3-ECB': { 16: 'des-ede', 24: 'des-ede3' },
   'DES3-CBC': { 16: 'des-ede-cbc', 24: 'des-ede3-cbc' },
+  ChaCha20: { 32: 'chacha20' },
+  'ChaCha20-Poly1305': { 32: 'chacha20-poly1305' },
 }
 
 /** OpenSSL's key-wrap ciphers (RFC 3394 and RFC 5649) with their fixed initial values. */

@@ -294,7 +294,7 @@ function wrapByCipher(partition: string, held: HeldKey, mechanism: CipherMechani
 }
 
 function unwrapByCipher(partition: string, held: HeldKey, mechanism: CipherMechanism, wrapped: Uint8Array): Uint8Array {
-  if (mechanism.cipher !== 'GCM') return decrypt(partition, held, mechanism, wrapped)
+  if (!('tagLength' in mechanism)) return decrypt(partition, held, mechanism, wrapped)
   const end = wrapped.length - mechanism.tagLength
   if (end < 0)
     throw new KmipError('InvalidField', `The wrapped key has ${wrapped.length} bytes, less than its tag of ${mechanism.tagLength}.`)
