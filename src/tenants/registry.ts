@@ -44,6 +44,8 @@ export interface RuleRequest {
 export class Registry {
   readonly settings: Settings
   readonly #parts: RegistryParts
+  /** The latest change of this process: the next one waits for it. */
+  #latest: Promise<unknown> = Promise.resolve()
 
   constructor(parts: RegistryParts) {
     this.#parts = parts
@@ -201,8 +203,15 @@ export class Registry {
     })
   }
 
-  /** Makes a change on the newest view; begins anew when another one came between. */
-  async #change<T>(plan: (view: SettingsView) => { readonly changes: readonly SettingChange[]; readonly result: T }): Promise<T> {
+  /** Makes a change on the newest view, one after the other: of many at once, the unluckiest would lose to all others in turn. */
+  #change<T>(plan: Plan<T>): Promise<T> {
+    const change = this.#latest.then(() => this.#commit(plan))
+    this.#latest = change.catch(() => undefined)
+    return change
+  }
+
+  /** Begins anew when a change of another process came between. */
+  async #commit<T>(plan: Plan<T>): Promise<T> {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const view = await this.settings.current()
       const { changes, result } = plan(view)
@@ -215,6 +224,9 @@ export class Registry {
     return this.#parts.now().toISOString()
   }
 }
+
+/** What to change, given what is there. */
+type Plan<T> = (view: SettingsView) => { readonly changes: readonly SettingChange[]; readonly result: T }
 
 const attempts = 10
 const defaultPolicy: TenantPolicy = { freshness: 0, defaultExtractable: true, defaultSensitive: false }

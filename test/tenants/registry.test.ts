@@ -60,6 +60,13 @@ test('concurrent changes are each made on what is there', async (t) => {
   t.is(results.filter(({ status }) => status === 'fulfilled').length, 1)
 })
 
+test('of many changes at once none is refused', async (t) => {
+  const { registry } = await withTenant()
+  const names = Array.from({ length: 40 }, (_, index) => `user-${index}`)
+  await Promise.all(names.map((name) => registry.enroll('bank', name)))
+  t.deepEqual((await registry.showTenant('bank')).users.map(({ name }) => name).sort(), [...names].sort())
+})
+
 let anchor: string
 test.before(async () => {
   anchor = (await certs.createAuthority({ name: 'foreign' })).certificate
