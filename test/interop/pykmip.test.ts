@@ -2,16 +2,23 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { Secret } from '../../src/objects/index.ts'
+import { addHsmTenant } from '../support/hsm-tenant.ts'
 import { startTestNode, type TestNode } from '../support/node.ts'
 import { runPython } from '../support/program.ts'
+import { type SoftHsm, softHsm } from '../support/softhsm.ts'
 import { expectedOutcomes, type PyKmipVersion, versions } from './pykmip-expected.ts'
 
 let node: TestNode
+let hsm: SoftHsm
 
 test.before(async () => {
+  hsm = softHsm()
   node = await startTestNode()
 })
-test.after.always(() => node?.remove())
+test.after.always(async () => {
+  await node?.remove()
+  hsm?.remove()
+})
 
 /** PyKMIP's own configuration file, as docs/clients.md has it. */
 async function configuration(tenant: string, settings: Readonly<Record<string, string>> = {}): Promise<string> {
@@ -37,6 +44,18 @@ for (const version of versions) {
   test(`PyKMIP in KMIP ${version}: every operation that both have`, async (t) => {
     const file = await configuration(`in-${version.replace('.', '-')}`)
     t.deepEqual(await pykmip(file, version), expectedOutcomes(version))
+  })
+}
+
+/** SoftHSM has OAEP with SHA-1 alone. */
+for (const [version, oaep] of [
+  ['1.2', 'refused: FEATURE_NOT_SUPPORTED'],
+  ['2.0', 'refused: UNSUPPORTED_CRYPTOGRAPHIC_PARAMETERS'],
+] as const) {
+  test(`PyKMIP in KMIP ${version}, its tenant's keys in a PKCS #11 token`, async (t) => {
+    const tenant = `token-${version.replace('.', '-')}`
+    await addHsmTenant(node, hsm, tenant)
+    t.deepEqual(await pykmip(await configuration(tenant), version), { ...expectedOutcomes(version), 'decrypt OAEP': oaep })
   })
 }
 

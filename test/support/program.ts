@@ -18,14 +18,14 @@ export async function runPython(script: string, args: readonly string[]): Promis
   return JSON.parse(output)
 }
 
-/** Runs a program to its end, for at most 50 seconds. */
+/** Runs a program to its end, for at most 100 seconds. */
 export function run(
   command: string,
   args: readonly string[],
   options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<{ readonly code: number | null; readonly output: string; readonly complaints: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], timeout: 50_000 })
+    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], timeout: 100_000 })
     let output = ''
     let complaints = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
