@@ -89,7 +89,7 @@ export class SupervisedProcess {
         if (message.type === 'awake') child.send({ type: 'start', setup: setup() } satisfies ToChild)
         else if (message.type === 'failed') why = message.why
         else if (message.type === 'metrics') this.#answer(message.id, message.snapshot)
-        else {
+        else if (message.type === 'ready') {
           this.#ports = message.ports
           log.verbose('process started', { process: name, pid: child.pid })
           resolve(undefined)

@@ -30,7 +30,11 @@ export class RawClient {
   }
 
   /** @throws when the handshake fails. */
-  static async open(port: number, bundle: ClientBundle, options: ConnectionOptions = {}): Promise<RawClient> {
+  static async open(
+    port: number,
+    bundle: ClientBundle,
+    options: ConnectionOptions & { readonly allowHalfOpen?: boolean } = {},
+  ): Promise<RawClient> {
     const socket = connect({ host: '127.0.0.1', port, servername: 'localhost', ...tlsOptions(bundle), ...options })
     socket.setNoDelay(true)
     const client = new RawClient(socket)
