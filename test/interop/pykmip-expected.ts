@@ -1,8 +1,6 @@
 import { type OperationRow, operations } from '../../spec/operations.ts'
 import { isWithin, type Version } from '../../spec/versions.ts'
-
-/** What a step of pykmip_client.py comes to: from each version named here on, until the next one named. A step is not run before the first. */
-type Outcomes = Partial<Record<Version, unknown>>
+import { type Outcomes, outcomesIn } from './outcomes.ts'
 
 /** The versions that PyKMIP speaks. */
 export const versions = ['1.0', '1.1', '1.2', '1.3', '1.4', '2.0'] as const satisfies readonly Version[]
@@ -174,12 +172,7 @@ const steps: Readonly<Record<string, Outcomes>> = {
 
 /** Every step's outcome in one version. */
 export function expectedOutcomes(version: PyKmipVersion): Record<string, unknown> {
-  const outcomes: Record<string, unknown> = { 'query operations': operationsOf(version) }
-  for (const [step, given] of Object.entries(steps)) {
-    const started = versions.filter((one) => one in given && isWithin(version, one)).at(-1)
-    if (started !== undefined) outcomes[step] = given[started]
-  }
-  return outcomes
+  return { 'query operations': operationsOf(version), ...outcomesIn(version, steps) }
 }
 
 /** In PyKMIP's spelling: RNGRetrieve is RNG_RETRIEVE. */
