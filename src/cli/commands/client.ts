@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
 import { masks } from '../../../spec/enumerations.ts'
 import { callAdmin, NodeNotRunning, type NodeStatus } from '../../admin/index.ts'
-import { Client, type Endpoint } from '../../client/index.ts'
-import { readBundle } from '../bundle.ts'
+import type { Endpoint } from '../../client/index.ts'
 import { type Command, flagOption, type Invocation, textOption, UsageError } from '../command.ts'
 import { addressOption, addressText, bundleFolder, configOf, shownPath } from '../place.ts'
 
@@ -25,6 +24,8 @@ languages use the same bundle: PyKMIP, libkmip, Go and Java clients take ca.pem,
     const { output } = invocation
     const name = textOption(invocation, 'name')
     if (name === undefined) throw new UsageError('--name NAME is missing\nusage: tresor client create --name NAME')
+    const { Client } = await import('../../client/index.ts')
+    const { readBundle } = await import('../bundle.ts')
     const bundle = textOption(invocation, 'bundle')
     const folder = bundle === undefined ? bundleFolder((await configOf(invocation)).data, 'demo', 'app') : resolve(bundle)
     const endpoint = await endpointOf(invocation)

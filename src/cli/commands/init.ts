@@ -1,12 +1,5 @@
-import { X509Certificate } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import type { Config } from '../../config.ts'
-import { dataFolder } from '../../node-files.ts'
 import { type Command, flagOption } from '../command.ts'
-import { makeData, makeDevelopmentSecrets, makeNoSecrets, reloadConfig } from '../make-data-folder.ts'
-import type { Output } from '../output.ts'
-import { addressOption, addressText, configOf, dataWords, shownPath } from '../place.ts'
+import { addressOption, addressText, configOf, dataWords } from '../place.ts'
 
 export const init: Command = {
   name: 'init',
@@ -22,6 +15,8 @@ name your certificates in tresor.yaml and keep keys in HSM partitions. Next: tre
     bare: { type: 'boolean', help: 'no development authority and no root secret file' },
   },
   async run(invocation) {
+    const { makeData, makeDevelopmentSecrets, makeNoSecrets, reloadConfig } = await import('../make-data-folder.ts')
+    const { showFolder } = await import('../show-folder.ts')
     const { output } = invocation
     const listen = addressOption(invocation, 'listen')
     const config = await configOf(invocation)
@@ -33,14 +28,4 @@ name your certificates in tresor.yaml and keep keys in HSM partitions. Next: tre
     output.line()
     output.line(`Next: npx tresor ${dataWords(invocation)}serve`)
   },
-}
-
-/** The first lines that `init` and `start` show. */
-export function showFolder(output: Output, config: Config, state: string): void {
-  const folder = dataFolder(config)
-  output.step('data', `${shownPath(folder.root)} (${state})`, { data: folder.root, state })
-  const authority = join(folder.authority, 'ca.pem')
-  if (!existsSync(authority)) return
-  const end = new Date(new X509Certificate(readFileSync(authority)).validTo).toISOString().slice(0, 10)
-  output.step('authority', `development CA, valid to ${end}`, { validTo: end })
 }

@@ -1,7 +1,6 @@
 import { type Command, CommandError, flagOption } from '../command.ts'
 import { folderState } from '../data-format.ts'
 import { addressOption, configOf, dataWords, shownPath } from '../place.ts'
-import { runNode } from '../run-node.ts'
 
 export const serve: Command = {
   name: 'serve',
@@ -19,6 +18,7 @@ other commands reach it over a socket in the data folder; /healthz, /readyz and 
     const config = await configOf(invocation)
     if (folderState(config.data) === 'new')
       throw new CommandError(`there is no data in ${shownPath(config.data)}; make it: tresor ${dataWords(invocation)}init`)
+    const { runNode } = await import('../run-node.ts')
     const listen = addressOption(invocation, 'listen')
     const chosen = listen === undefined ? config : { ...config, listen: { ...config.listen, kmip: [listen] } }
     const served = await runNode(chosen, { insecure: flagOption(invocation, 'insecure-development') })

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { IssuedCertificate } from '../../admin/index.ts'
 import { permissions, roles } from '../../tenants/index.ts'
-import { makeBundle, writeCertified } from '../bundle.ts'
 import { type Command, CommandError, numberOption, textOption } from '../command.ts'
 import { askNode, bundleFolder, configOf, dataWords, shownPath } from '../place.ts'
 
@@ -123,6 +122,7 @@ ${Object.entries(permissions)
   },
   async run(invocation) {
     const { output } = invocation
+    const { makeBundle, writeCertified } = await import('../bundle.ts')
     const [tenant = '', user = ''] = invocation.arguments
     const out = textOption(invocation, 'out')
     const csr = textOption(invocation, 'csr')
