@@ -1,10 +1,10 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { Secret } from '../../src/objects/index.ts'
 import { addHsmTenant } from '../support/hsm-tenant.ts'
 import { startTestNode, type TestNode } from '../support/node.ts'
-import { runPython } from '../support/program.ts'
+import { python, runPython } from '../support/program.ts'
 import { type SoftHsm, softHsm } from '../support/softhsm.ts'
 import { expectedOutcomes, type PyKmipVersion, versions } from './pykmip-expected.ts'
 
@@ -80,4 +80,13 @@ test('PyKMIP with a username and a password', async (t) => {
   const other = await configuration('named', { ...settings, password: 'guessed' })
   const outcomes = (await pykmip(other, '1.4', 'query')) as Record<string, unknown>
   t.is(outcomes['query vendor'], 'refused: AUTHENTICATION_NOT_SUCCESSFUL')
+})
+
+test("docs/clients.md: PyKMIP's lines, as they stand there", async (t) => {
+  const page = await readFile('docs/clients.md', 'utf8')
+  const [settings = '', program = ''] = ['ini', 'python'].map((language) => page.split(`\`\`\`${language}\n`)[1]?.split('```')[0])
+  const folder = await mkdtemp(join(node.data, 'docs-'))
+  const placed = settings.replaceAll('=data/', `=${node.data}/`).replace('=5696', `=${node.port}`)
+  await writeFile(join(folder, 'pykmip.conf'), placed)
+  t.is(await python(['-c', program], folder), "b'hello'\n")
 })
