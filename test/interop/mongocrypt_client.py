@@ -20,7 +20,6 @@ from pymongo import MongoClient
 from pymongo.encryption import Algorithm, ClientEncryption
 from pymongo.errors import EncryptionError
 
-endpoint, bundle, foreign_bundle = sys.argv[1:]
 outcomes = {}
 
 
@@ -63,13 +62,14 @@ def tls(folder):
     return {"kmip": {"tlsCAFile": os.path.join(folder, "ca.pem"), "tlsCertificateKeyFile": both}}
 
 
-def encryption(vault, folder=bundle):
+def encryption(vault, folder=None):
     """A new one for each step: it caches data keys."""
+    folder = folder or bundle
     options = CodecOptions(uuid_representation=STANDARD)
     return ClientEncryption({"kmip": {"endpoint": endpoint}}, "vault.keys", vault, options, kms_tls_options=tls(folder))
 
 
-def opened(vault, sealed, folder=bundle):
+def opened(vault, sealed, folder=None):
     try:
         with encryption(vault, folder) as reader:
             return reader.decrypt(sealed)
@@ -108,7 +108,9 @@ def data_key(name, master_key):
     outcomes[name + " read when destroyed"] = opened(vault, sealed)
 
 
-with tempfile.TemporaryDirectory() as scratch:
-    data_key("own", {})
-    data_key("delegated", {"delegated": True})
-print(json.dumps(outcomes, indent=1))
+if __name__ == "__main__":
+    endpoint, bundle, foreign_bundle = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as scratch:
+        data_key("own", {})
+        data_key("delegated", {"delegated": True})
+    print(json.dumps(outcomes, indent=1))

@@ -20,7 +20,7 @@ export async function python(args: readonly string[], folder = '.'): Promise<str
       `The Python with third-party KMIP clients is not at ${interpreter}. \`npm test\` makes it; TRESOR_PYTHON names another.`,
     )
   }
-  const { code, output, complaints } = await run(interpreter, args, { cwd: folder })
+  const { code, output, complaints } = await run(interpreter, ['-B', ...args], { cwd: folder })
   if (code !== 0) throw new Error(`${args[0]} failed (exit code ${code}).\n${complaints}\nWhat it printed: ${output}`)
   return output
 }
