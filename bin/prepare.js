@@ -13,7 +13,7 @@ const stamp = join(root, 'build', '.built')
 export function prepare(say = () => {}) {
   checkNode()
   if (!isInstalled()) {
-    say('dependencies', 'installing (npm ci)')
+    say('packages', 'installing (npm ci)')
     run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'npm ci failed; its own words are above')
   }
   if (!isBuilt()) {
