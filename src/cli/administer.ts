@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { issueClient, loadAuthority } from '../../certs/index.ts'
 import { type AdministeredCluster, type AdministeredNode, type AdminServer, adminMethods, adminSocket, serveAdmin } from '../admin/index.ts'
@@ -61,6 +61,10 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
         }
       },
       newSoftwareRing: async (name) => {
+        if (!existsSync(folder.keyFile))
+          throw new Error(
+            `this node has no root secret for software partitions (${folder.keyFile}); keep the tenant's keys in an HSM: tresor partition add, then tresor tenant add NAME --partition P`,
+          )
         const rootSecret = readKeyFile(folder.keyFile)
         try {
           return createSoftwarePartition({ name, rootSecret }).ring

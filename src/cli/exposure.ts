@@ -6,6 +6,15 @@ import { dataFolder } from '../node-files.ts'
 import { CommandError } from './command.ts'
 import { addressText, shownPath } from './place.ts'
 
+/** @throws CommandError when there is neither a server certificate nor an authority that could issue one */
+export function checkCertificate(config: Config): void {
+  const { authority } = dataFolder(config)
+  if (config.tls.certificate !== undefined || existsSync(join(authority, bundleFiles.authority))) return
+  throw new CommandError(
+    `${shownPath(config.file ?? config.data)} names no certificate for the server (tls.certificate, tls.key), and the folder, made with --bare, has no authority to issue one`,
+  )
+}
+
 /**
  * Refuses to serve others than this machine with secrets that were made for development.
  * @throws CommandError that says which address, which secrets, and what to do

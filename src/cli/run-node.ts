@@ -4,7 +4,7 @@ import type { Config, HostPort } from '../config.ts'
 import { type RunningNode, startNode } from '../main.ts'
 import { administer } from './administer.ts'
 import { CommandError } from './command.ts'
-import { checkExposure } from './exposure.ts'
+import { checkCertificate, checkExposure } from './exposure.ts'
 import { addressText, shownPath } from './place.ts'
 
 /** A node with its admin API, until it is told to end. */
@@ -20,6 +20,7 @@ export interface ServedNode {
 
 /** Starts a node and its admin API. @throws CommandError and Error that say what is in the way */
 export async function runNode(config: Config, choices: { readonly insecure: boolean }): Promise<ServedNode> {
+  checkCertificate(config)
   if (!choices.insecure) checkExposure(config)
   await refuseSecond(config.data)
   for (const address of [...config.listen.kmip, ...config.listen.https]) await checkFree(address)

@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { temporaryFolder, tresor } from '../support/command-line.ts'
+import { createAuthority, issueServer, writeBundle } from '../../certs/index.ts'
+import { running, temporaryFolder, tresor } from '../support/command-line.ts'
 
 const folder = temporaryFolder()
 test.after.always(() => folder.remove())
@@ -46,9 +47,38 @@ test('init --bare makes neither an authority nor a root secret', async (t) => {
   t.deepEqual(readdirSync(join(data, 'pki')), ['crls'])
 })
 
+test('a bare folder serves other machines with certificates of your own, and not without', async (t) => {
+  const data = join(folder.path, 'production')
+  await tresor(['init', '--bare', '--data', data])
+  const without = await tresor(['serve', '--listen', '0.0.0.0:0', '--data', data])
+  t.is(without.code, 1)
+  t.regex(without.stderr, /tresor\.yaml names no certificate for the server \(tls\.certificate, tls\.key\)/)
+  t.deepEqual(readdirSync(join(data, 'pki')), ['crls'])
+
+  const authority = await createAuthority({ name: 'Company CA' })
+  await writeBundle(join(folder.path, 'company'), await issueServer(authority), { withoutPkcs12: true })
+  const settings =
+    'tls: { certificate: ../company/cert.pem, key: ../company/key.pem }\nworkers: 0\noperator: { port: 0 }\nlog: { level: warn }\n'
+  writeFileSync(join(data, 'tresor.yaml'), settings)
+  const node = await running('serve', '--listen', '0.0.0.0:0', '--data', data)
+  const added = await tresor(['tenant', 'add', 'bank', '--data', data])
+  t.is(added.code, 1)
+  t.regex(added.stderr, /^tresor: this node has no root secret for software partitions .* tresor partition add/)
+  t.is(await node.end(), 0)
+})
+
 /** What stands in the folder's place, the command, and what is answered. */
 const refusals: readonly (readonly [name: string, prepare: (path: string) => void, args: readonly string[], problem: RegExp])[] = [
   ['no data', () => {}, ['serve'], /^tresor: there is no data in .*; make it: tresor --data .* init\n$/],
+  [
+    'a folder that is not complete',
+    (path) => {
+      mkdirSync(path)
+      writeFileSync(join(path, 'tresor.yaml'), 'workers: 0\n')
+    },
+    ['serve'],
+    /^tresor: .* is not complete; complete it: tresor --data .* init\n$/,
+  ],
   [
     "somebody else's folder",
     (path) => {

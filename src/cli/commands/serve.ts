@@ -16,8 +16,12 @@ other commands reach it over a socket in the data folder; /healthz, /readyz and 
   async run(invocation) {
     const { output } = invocation
     const config = await configOf(invocation)
-    if (folderState(config.data) === 'new')
-      throw new CommandError(`there is no data in ${shownPath(config.data)}; make it: tresor ${dataWords(invocation)}init`)
+    const state = folderState(config.data)
+    if (state !== 'made') {
+      const where = shownPath(config.data)
+      const what = state === 'new' ? `there is no data in ${where}; make it` : `${where} is not complete; complete it`
+      throw new CommandError(`${what}: tresor ${dataWords(invocation)}init`)
+    }
     const { runNode } = await import('../run-node.ts')
     const listen = addressOption(invocation, 'listen')
     const chosen = listen === undefined ? config : { ...config, listen: { ...config.listen, kmip: [listen] } }
