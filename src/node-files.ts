@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto'
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import {
   type Authority,
@@ -56,7 +58,7 @@ export async function ownAuthority(folder: DataFolder): Promise<Authority> {
   return authority
 }
 
-/** Issues the server's certificate anew when it is missing, ends soon, or is another authority's. Nothing is done where the configuration names one. */
+/** Issues the server's certificate anew when it is missing, ends soon, is another authority's, or lacks one of `tls.hosts`. Nothing is done where the configuration names one. */
 export async function renewServerCertificate(config: Config, folder: DataFolder, now: Date): Promise<void> {
   if (config.tls.certificate !== undefined) return
   const authority = await ownAuthority(folder)
@@ -64,8 +66,19 @@ export async function renewServerCertificate(config: Config, folder: DataFolder,
     text(join(folder.server, bundleFiles.certificate)),
     text(join(folder.server, bundleFiles.authority)),
   ])
-  if (current !== undefined && issuer?.trim() === authority.certificate.trim() && !needsRenewal(current, now)) return
+  if (
+    current !== undefined &&
+    issuer?.trim() === authority.certificate.trim() &&
+    !needsRenewal(current, now) &&
+    names(current, config.tls.hosts)
+  )
+    return
   await writeBundle(folder.server, await issueServer(authority, { hosts: config.tls.hosts, now }), { withoutPkcs12: true })
+}
+
+function names(certificate: string, hosts: readonly string[]): boolean {
+  const parsed = new X509Certificate(certificate)
+  return hosts.every((host) => (isIP(host) === 0 ? parsed.checkHost(host) : parsed.checkIP(host)) !== undefined)
 }
 
 /** Everything that TLS and the identities need, read anew. @throws Error that names the file. */

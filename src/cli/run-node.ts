@@ -24,7 +24,7 @@ export async function runNode(config: Config, choices: { readonly insecure: bool
   if (!choices.insecure) checkExposure(config)
   await refuseSecond(config.data)
   for (const address of [...config.listen.kmip, ...config.listen.https]) await checkFree(address)
-  const node = await startNode(config)
+  const node = await startNode(withListenedHosts(config))
   let admin: AdminServer
   try {
     admin = await administer(node)
@@ -41,6 +41,14 @@ export async function runNode(config: Config, choices: { readonly insecure: bool
     addressText({ host: address.host, port: node.processes.ports[index === 0 ? 'kmip' : `kmip${index + 1}`] ?? address.port }),
   )
   return { node, kmip, stop, ended: untilSignal().then(stop) }
+}
+
+/** The certificate that Tresor issues names the addresses that it listens at, too. */
+function withListenedHosts(config: Config): Config {
+  const listened = [...config.listen.kmip, ...config.listen.https]
+    .map(({ host }) => host)
+    .filter((host) => host !== '0.0.0.0' && host !== '::')
+  return { ...config, tls: { ...config.tls, hosts: [...new Set([...config.tls.hosts, ...listened])] } }
 }
 
 /** @throws CommandError when a node runs on this folder */

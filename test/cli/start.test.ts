@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -78,6 +79,20 @@ test.serial('for people the steps are lines, the last of them the command that m
     `tresor: 127.0.0.1:${port} is in use by another program; stop that one, or choose another: --listen 127.0.0.1:${port + 4}\n`,
   )
   t.regex(refused.stdout, /^ {2}data {8}.*people \(new\)\n {2}authority {3}development CA, valid to 20\d\d-\d\d-\d\d\n$/)
+})
+
+test.serial('the certificate names what the node listens at, issued anew only where a name is missing', async (t) => {
+  const data = join(folder.path, 'names')
+  const certificate = () => readFileSync(join(data, 'pki/server/cert.pem'), 'utf8')
+  await tresor(['init', '--data', data])
+  const first = certificate()
+  const usual = await running('serve', '--data', data, '--listen', 'localhost:0')
+  t.is(await usual.end(), 0)
+  t.is(certificate(), first)
+  const other = await running('serve', '--data', data, '--listen', '127.0.0.2:0')
+  t.is(await other.end(), 0)
+  t.is(new X509Certificate(certificate()).checkIP('127.0.0.2'), '127.0.0.2')
+  t.is(new X509Certificate(certificate()).checkHost('localhost'), 'localhost')
 })
 
 test.serial('the development PKI does not serve other machines unless that is said', async (t) => {
