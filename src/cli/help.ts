@@ -20,7 +20,11 @@ ${common}`
 }
 
 /** One command: usage, what it does, its options. */
-export function commandHelp({ name, usage, summary, details, options }: Command): string {
+export function commandHelp(command: Command): string {
+  return `${ownHelp(command)}\n\n${common}`
+}
+
+function ownHelp({ name, usage, summary, details, options }: Command): string {
   const labels = Object.entries(options).map(([option, { short, value, help }]) => ({
     label: `${short ? `-${short}, ` : ''}--${option}${value ? ` ${value}` : ''}`,
     help,
@@ -33,7 +37,16 @@ export function commandHelp({ name, usage, summary, details, options }: Command)
     summary,
     ...(details ? ['', details] : []),
     ...(rows.length > 0 ? ['', ...rows] : []),
-    '',
-    common,
   ].join('\n')
+}
+
+/** docs/commands.md, made from the table of commands. */
+export function describeCommands(commands: readonly Command[]): string {
+  const texts = commands.map((command) => `## ${command.name}\n\n\`\`\`\n${ownHelp(command)}\n\`\`\`\n`)
+  return `# Commands
+
+\`npx tresor COMMAND\`; \`npx tresor help COMMAND\` says the same as this page, which is made from the commands themselves.
+
+${common}
+${texts.join('\n')}`
 }

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { commands } from '../../src/cli/commands.ts'
+import { describeCommands } from '../../src/cli/help.ts'
 import { tresor } from '../support/command-line.ts'
 
 /** Command lines that are not understood: exit code 2. */
@@ -41,6 +43,10 @@ test('help of one command is the same both ways', async (t) => {
   t.is(asked.stdout, told.stdout)
   t.regex(asked.stdout, /^tresor tenant enroll TENANT USER /)
   t.regex(asked.stdout, /--csr FILE/)
+})
+
+test('docs/commands.md is what the commands say', (t) => {
+  t.is(readFileSync('docs/commands.md', 'utf8'), describeCommands(commands), 'make it anew: node bin/docs.js')
 })
 
 test('every command teaches: a summary that ends, a description for each option', (t) => {
