@@ -85,6 +85,8 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
     const sockets = await serveLedgerWhereNeeded(config, folder, ledger, cluster)
     if (sockets !== undefined) closing.push(() => sockets.close())
     const metrics = new Metrics('ledger')
+    // Taken before the files are read for the first time: what changes from here on is a change.
+    const files = await serverFilesMark(config, folder)
     const processes = await startProcesses({
       log,
       workers: config.workers,
@@ -99,7 +101,7 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
         return problem === undefined ? [] : [problem]
       },
     })
-    const watching = watch(config, folder, { registry, ledger, processes, log })
+    const watching = watch(config, folder, files, { registry, ledger, processes, log })
     return {
       config,
       folder,
@@ -274,13 +276,14 @@ function logOf(config: Config): Log {
 function watch(
   config: Config,
   folder: DataFolder,
+  filesAtStart: string,
   { registry, ledger, processes, log }: Pick<RunningNode, 'registry' | 'ledger' | 'processes' | 'log'>,
 ): NodeJS.Timeout {
-  let files: string | undefined
+  let files = filesAtStart
   let generation = registry.settings.view().generation
   const look = async () => {
     const mark = await serverFilesMark(config, folder)
-    if (files !== undefined && mark !== files) await processes.reload()
+    if (mark !== files) await processes.reload()
     files = mark
     await ledger.barrier()
     const view = registry.settings.view()

@@ -102,7 +102,8 @@ export async function loadServerFiles(config: Config, folder: DataFolder): Promi
 export async function serverFilesMark(config: Config, folder: DataFolder): Promise<string> {
   const { tls } = config
   const named = [tls.certificate, tls.key, ...tls.clientAuthorities, ...tls.crls].filter((path) => path !== undefined)
-  const own = [join(folder.server, bundleFiles.certificate), join(folder.authority, 'ca.pem'), ...(await ownCrls(folder))]
+  const server = [bundleFiles.certificate, bundleFiles.privateKey].map((name) => join(folder.server, name))
+  const own = [...server, join(folder.authority, 'ca.pem'), ...(await ownCrls(folder))]
   const marks = await Promise.all(
     [...named, ...own].map(async (path) => {
       const found = await stat(path).catch(() => undefined)

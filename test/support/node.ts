@@ -18,6 +18,8 @@ export interface TestNodeOptions {
   /** Keeps an earlier node's folder; a new one is made when left out, and removed with the node. */
   readonly data?: string
   readonly https?: boolean
+  /** Settings of the configuration's section `tls`. */
+  readonly tls?: Partial<Config['tls']>
 }
 
 /** A node for tests: a folder of its own, a development PKI, the tenant `demo` in a software partition, the client `app`. */
@@ -48,6 +50,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     listen: { kmip: [anyPort], https: options.https === true ? [anyPort] : [] },
     operator: anyPort,
     limits: { ...defaults.limits, ...options.limits },
+    tls: { ...defaults.tls, ...options.tls },
     log: { ...defaults.log, level: 'error' },
   }
   const folder = dataFolder(config)
