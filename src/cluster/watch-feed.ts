@@ -38,7 +38,10 @@ export class WatchFeed {
   #stop: (() => void) | undefined
   #closed = false
   #needsSnapshot: boolean
+  #isCopying = false
   #endpoint = 0
+  /** When the member watched at was last gone to. */
+  #since = Number.NEGATIVE_INFINITY
   #done: Promise<void> = Promise.resolve()
 
   constructor(options: WatchFeedOptions) {
@@ -84,9 +87,13 @@ export class WatchFeed {
     })
   }
 
-  /** The member watched at is silent while there is something to tell: it is paused or cut off. A copy in progress is no silence. */
+  /**
+   * The member watched at is silent while there is something to tell: it is paused or cut off. A copy in progress is no silence, and a
+   * member that the watch has just gone to has had no time to speak: several who wait must not chase the watch around.
+   */
   leaveSilentMember(): void {
-    if (this.#problem !== undefined) return
+    if (this.#isCopying || performance.now() - this.#since < settlingMilliseconds) return
+    this.#since = performance.now()
     this.#endpoint = (this.#endpoint + 1) % this.#options.client.endpoints.length
     this.#stop?.()
   }
@@ -129,6 +136,15 @@ export class WatchFeed {
   }
 
   async #copySnapshot(endpoint: number): Promise<void> {
+    this.#isCopying = true
+    try {
+      await this.#copyFrom(endpoint)
+    } finally {
+      this.#isCopying = false
+    }
+  }
+
+  async #copyFrom(endpoint: number): Promise<void> {
     const { client, keys, replica, log, onNonce } = this.#options
     this.#problem = 'the replica is being copied from the cluster'
     this.#reached = 0
@@ -150,6 +166,7 @@ export class WatchFeed {
   }
 
   async #follow(endpoint: number): Promise<void> {
+    this.#since = performance.now()
     const { client, keys } = this.#options
     const request = { key: keys.prefix, rangeEnd: keys.end, startRevision: this.#reached + 1, progressNotify: true, fragment: true }
     const stream = client.watch(request, endpoint)
@@ -249,6 +266,8 @@ export class WatchFeed {
 const copying: Place = { space: systemSpace, kind: 'setting', id: 'replica-is-being-copied' }
 
 const retryMilliseconds = 100
+/** How long a member has to begin its watch before it may count as silent. */
+const settlingMilliseconds = 300
 const callMilliseconds = 1000
 const pageMilliseconds = 10_000
 const queueLimit = 1000

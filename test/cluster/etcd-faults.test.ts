@@ -4,6 +4,7 @@ import { type EtcdLedger, openEtcdLedger } from '../../src/cluster/index.ts'
 import { objectChange, objectPlace } from '../support/change-sets.ts'
 import { type EtcdCluster, startEtcdCluster, untilHealthy } from '../support/etcd-cluster.ts'
 import { type MemoryReplica, memoryReplica } from '../support/memory-replica.ts'
+import { TcpProxy } from '../support/tcp-proxy.ts'
 
 let cluster: EtcdCluster
 let nodes: { ledger: EtcdLedger; replica: MemoryReplica }[] = []
@@ -85,6 +86,27 @@ test.serial('a member that is paused holds up its node no longer than a barrier 
     process.kill(paused, 'SIGCONT')
   }
   await untilHealthy(cluster.members[0]!)
+})
+
+test.serial('a watch that was lost, and finds the next member silent, leaves that one too', async (t) => {
+  const ports = cluster.endpoints.map((endpoint) => Number(new URL(endpoint).port))
+  const proxies = await Promise.all(ports.map((port) => TcpProxy.start(port)))
+  const replica = memoryReplica()
+  const endpoints = proxies.map(({ port }) => `https://127.0.0.1:${port}`)
+  const ledger = openEtcdLedger({ endpoints, tls: cluster.tls, node: 'behind-proxies', replica })
+  try {
+    await ledger.barrier()
+    const [own, silent] = proxies as [TcpProxy, TcpProxy]
+    silent.holdAnswers()
+    await own.close()
+    const id = 'next-is-silent'
+    t.is((await nodes[2]!.ledger.commit(objectChange(id, 'v', 0))).outcome, 'committed')
+    await ledger.barrier()
+    t.truthy(replica.read(objectPlace(id)))
+  } finally {
+    await ledger.close()
+    await Promise.all(proxies.map((proxy) => proxy.close()))
+  }
 })
 
 test.serial('without a majority no barrier passes and nothing is committed; both come back with it', async (t) => {
