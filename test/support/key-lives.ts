@@ -151,9 +151,9 @@ function factsOf(attributes: readonly AttributeInstance[]): Facts {
  * Looks at every key and settles what was in doubt: each is where its last answer said, or one whole step further.
  * @returns one sentence for each thing that is not as it must be
  */
-export async function settle(client: Client, lives: readonly KeyLife[]): Promise<readonly string[]> {
+export async function settle(clients: readonly Client[], lives: readonly KeyLife[]): Promise<readonly string[]> {
   const problems: string[] = []
-  await eachOf(lives, async (life) => {
+  await eachOf(clients, lives, async (client, life) => {
     if (life.id === undefined) {
       const { uniqueIdentifiers, locatedItems } = await client.call('Locate', {
         attributes: [{ name: 'Name', value: { value: life.name, type: 'UninterpretedTextString' } }],
@@ -179,7 +179,8 @@ export async function settle(client: Client, lives: readonly KeyLife[]): Promise
     const problem = await useProblem(client, life)
     if (problem !== undefined) problems.push(problem)
   })
-  return [...problems, ...(await countProblems(client, lives))]
+  const counts = await Promise.all(clients.map((client) => countProblems(client, lives)))
+  return [...problems, ...counts.flat()]
 }
 
 /** An Active key encrypts, every other one refuses; a destroyed key has no value to give. */
@@ -224,23 +225,22 @@ async function countProblems(client: Client, lives: readonly KeyLife[]): Promise
 }
 
 /** A living key's name is taken, whoever asks. @returns one sentence for each that is not. */
-export async function nameProblems(client: Client, lives: readonly KeyLife[]): Promise<readonly string[]> {
+export async function nameProblems(clients: readonly Client[], lives: readonly KeyLife[]): Promise<readonly string[]> {
   const problems: string[] = []
   const living = lives.filter(({ path, done }) => done > 0 && factsAfter(path, done).state !== 'Destroyed')
-  await eachOf(living, async ({ name }) => {
+  await eachOf(clients, living, async (client, { name }) => {
     const refusal = await refusalOf(client.call('Create', newKey(name)))
     if (refusal !== 'NonUniqueNameAttribute') problems.push(`${name}: a second key of this name was answered ${refusal ?? 'with success'}`)
   })
   return problems
 }
 
-async function eachOf<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+/** Each client takes the next one that none has taken. */
+async function eachOf<T>(clients: readonly Client[], all: readonly T[], work: (client: Client, one: T) => Promise<void>): Promise<void> {
   const rest = all.values()
   await Promise.all(
-    Array.from({ length: atOnce }, async () => {
-      for (const one of rest) await work(one)
+    clients.map(async (client) => {
+      for (const one of rest) await work(client, one)
     }),
   )
 }
-
-const atOnce = 16
