@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { FrameReader } from '../../src/server/frames.ts'
 
@@ -67,7 +66,8 @@ export class RawClient {
 
   /** Resolves when the server has closed the connection. */
   async closed(): Promise<void> {
-    if (!this.#closed) await once(this.socket, 'close')
+    // Not `once`, which an error would reject: a reset is a way of closing.
+    if (!this.#closed) await new Promise<void>((resolve) => this.socket.once('close', () => resolve()))
   }
 
   close(): void {
