@@ -345,6 +345,7 @@ async function beginHsm(given: unknown): Promise<ChildService> {
   const log = logOf(config).with({ process: name })
   const metrics = new Metrics(name)
   const open = new Map<string, Partition>()
+  const problems = new Map<string, string>()
   const tried = new Set<string>()
   const take = async (definitions: readonly Pkcs11PartitionDefinition[]) => {
     for (const definition of definitions) {
@@ -353,8 +354,10 @@ async function beginHsm(given: unknown): Promise<ChildService> {
       tried.add(key)
       try {
         open.set(definition.name, await openPkcs11Partition(placed(config, definition)))
+        problems.delete(definition.name)
         log.info('partition open', { partition: definition.name })
       } catch (error) {
+        problems.set(definition.name, error instanceof Error ? error.message : String(error))
         log.error('a partition cannot be opened', { partition: definition.name, error })
       }
     }
@@ -364,6 +367,7 @@ async function beginHsm(given: unknown): Promise<ChildService> {
   return {
     ports: {},
     snapshot: () => metrics.snapshot(),
+    problems: () => Object.fromEntries(problems),
     setTicketKeys: () => undefined,
     reload: async () => undefined,
     update: (value) => take(value as readonly Pkcs11PartitionDefinition[]),

@@ -1,12 +1,13 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { Log } from './log.ts'
+import type { PartitionProblems } from './process-messages.ts'
 
 /** What the operator's port shows. */
 export interface OperatorView {
   /** Undefined while the process lives; else what is wrong with it. */
   health(): string | undefined
-  /** Sentences about what keeps the node from serving; none when it can. */
-  readiness(): Promise<readonly string[]>
+  /** Sentences about what keeps the node from serving, and the partitions whose tenants it cannot serve. */
+  readiness(): Promise<{ readonly blocking: readonly string[]; readonly partitions: PartitionProblems }>
   /** Prometheus' text form. */
   metrics(): Promise<string>
 }
@@ -58,8 +59,13 @@ async function answer(url: string, view: OperatorView, response: ServerResponse)
       return send(response, problem === undefined ? 200 : 503, `${problem ?? 'ok'}\n`)
     }
     case '/readyz': {
-      const problems = await view.readiness()
-      return send(response, problems.length === 0 ? 200 : 503, `${problems.length === 0 ? 'ready' : problems.join('\n')}\n`)
+      const { blocking, partitions } = await view.readiness()
+      // One tenant's device is no reason to send the others' clients away.
+      const lines = [
+        ...(blocking.length === 0 ? ['ready'] : blocking),
+        ...Object.entries(partitions).map(([name, why]) => `partition ${name}: ${why}`),
+      ]
+      return send(response, blocking.length === 0 ? 200 : 503, `${lines.join('\n')}\n`)
     }
     case '/metrics':
       return send(response, 200, await view.metrics(), 'text/plain; version=0.0.4; charset=utf-8')

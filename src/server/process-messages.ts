@@ -13,6 +13,7 @@ export type ToChild =
   | { readonly type: 'update'; readonly value: unknown }
   | { readonly type: 'logLevel'; readonly level: LogLevel }
   | { readonly type: 'metrics'; readonly id: number }
+  | { readonly type: 'problems'; readonly id: number }
   /** Finish within so many milliseconds, then exit. */
   | { readonly type: 'stop'; readonly milliseconds: number }
 
@@ -24,12 +25,17 @@ export type FromChild =
   /** It cannot begin, and why; it exits afterwards. */
   | { readonly type: 'failed'; readonly why: string }
   | { readonly type: 'metrics'; readonly id: number; readonly snapshot: MetricsSnapshot }
+  | { readonly type: 'problems'; readonly id: number; readonly problems: PartitionProblems }
+
+/** Why partitions cannot be used, a sentence with the cure by each one's name. Their tenants are refused; the others are served. */
+export type PartitionProblems = Readonly<Record<string, string>>
 
 /** What a child process does in its role. */
 export interface ChildService {
   /** Ports it listens on, by name. */
   readonly ports: Readonly<Record<string, number>>
   snapshot(): Promise<MetricsSnapshot>
+  problems(): PartitionProblems
   setTicketKeys(keys: Buffer): void
   reload(): Promise<void>
   update?(value: unknown): Promise<void>
@@ -80,6 +86,8 @@ async function obey(service: ChildService, message: Exclude<ToChild, { readonly 
       return service.setLogLevel(message.level)
     case 'metrics':
       return tell({ type: 'metrics', id: message.id, snapshot: await service.snapshot() })
+    case 'problems':
+      return tell({ type: 'problems', id: message.id, problems: service.problems() })
   }
 }
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import type { Log, LogLevel } from './log.ts'
 import { type MetricsSnapshot, renderMetrics } from './metrics.ts'
 import { listenOperator, type OperatorPort } from './operator.ts'
-import type { ChildService } from './process-messages.ts'
+import type { ChildService, PartitionProblems } from './process-messages.ts'
 import { SupervisedProcess } from './supervised-process.ts'
 
 export interface ProcessesOptions {
@@ -17,12 +17,17 @@ export interface ProcessesOptions {
   /** What each child is told at its start. */
   readonly setup: object
   /** The partitions in HSMs, as the hsm process takes them; with none there is no such process. Not used without workers. */
-  readonly hsm: readonly unknown[]
+  readonly hsm: readonly HsmPartition[]
   readonly operator: { readonly host: string; readonly port: number } | undefined
   /** The numbers of this process where it serves no clients itself. */
   readonly own: () => Promise<MetricsSnapshot>
   /** Sentences about what keeps the node from serving. */
   readonly problems: () => Promise<readonly string[]>
+}
+
+/** A partition's definition, as the hsm process knows to read it. */
+export interface HsmPartition {
+  readonly name: string
 }
 
 /** The node's processes, running. */
@@ -36,7 +41,7 @@ export interface Processes {
   reload(): Promise<void>
   setLogLevel(level: LogLevel): void
   /** The partitions in HSMs from now on: starts the hsm process when it becomes needed. */
-  setHsm(partitions: readonly unknown[]): Promise<void>
+  setHsm(partitions: readonly HsmPartition[]): Promise<void>
   /** Starts the hsm process anew: a module that is loaded may not see a token that was made since. Its calls in progress fail. */
   restartHsm(): Promise<void>
   /** Prometheus' text form of all processes. */
@@ -66,7 +71,15 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
       operator = await listenOperator(
         host,
         port,
-        { health: () => undefined, readiness: async () => [...service.missing(), ...(await options.problems())], metrics: page },
+        {
+          health: () => undefined,
+          readiness: async () => ({
+            blocking: [...service.missing(), ...(await options.problems())],
+            // What the hsm process says of its partitions is nearer to the cause than what a worker heard from it.
+            partitions: { ...(await service.partitionProblems()), ...(await hsm.problems()) },
+          }),
+          metrics: page,
+        },
         log,
       )
     }
@@ -100,14 +113,14 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
 /** The process that holds PINs and modules, there as soon as a partition needs it. */
 class HsmProcess {
   readonly #options: ProcessesOptions
-  #partitions: readonly unknown[] = []
+  #partitions: readonly HsmPartition[] = []
   process: SupervisedProcess | undefined
 
   constructor(options: ProcessesOptions) {
     this.#options = options
   }
 
-  async set(partitions: readonly unknown[]): Promise<void> {
+  async set(partitions: readonly HsmPartition[]): Promise<void> {
     this.#partitions = partitions
     if (this.process !== undefined) {
       this.process.send({ type: 'update', value: partitions })
@@ -116,6 +129,12 @@ class HsmProcess {
     if (partitions.length === 0) return
     this.process = child(this.#options, 'hsm', 'hsm', () => ({ partitions: this.#partitions }))
     await this.process.start()
+  }
+
+  async problems(): Promise<PartitionProblems> {
+    if (this.process === undefined) return {}
+    const down = () => this.#partitions.map(({ name }) => [name, 'the hsm process is down; it is being started again'])
+    return (await this.process.problems()) ?? Object.fromEntries(down())
   }
 
   async restart(): Promise<void> {
@@ -127,7 +146,8 @@ class HsmProcess {
 }
 
 /** What serves clients, in one process or several. */
-interface Group extends Omit<ChildService, 'snapshot'> {
+interface Group extends Omit<ChildService, 'snapshot' | 'problems'> {
+  partitionProblems(): Promise<PartitionProblems>
   snapshots(): Promise<readonly MetricsSnapshot[]>
   pids(): Readonly<Record<string, number>>
   /** Sentences about processes that are down. */
@@ -144,6 +164,7 @@ function alone(service: ChildService): Group {
     stop: (milliseconds) => service.stop(milliseconds),
     pids: () => ({}),
     missing: () => [],
+    partitionProblems: async () => service.problems(),
   }
 }
 
@@ -171,6 +192,7 @@ async function startWorkers(options: ProcessesOptions, tickets: TicketKeys): Pro
     stop: async (milliseconds) => {
       await Promise.all(all.map((worker) => worker.process.stop(milliseconds)))
     },
+    partitionProblems: async () => Object.assign({}, ...(await Promise.all(all.map((worker) => worker.process.problems())))),
     pids: () => Object.fromEntries(all.flatMap((worker) => (worker.process.pid === undefined ? [] : [[worker.name, worker.process.pid]]))),
     missing: () => {
       const down = all.filter((worker) => worker.process.ports === undefined)

@@ -65,8 +65,6 @@ export interface ServingOptions {
 export interface Serving extends ChildService {
   readonly identities: Identities
   readonly settings: Settings
-  /** Sentences about what keeps clients from being served. */
-  problems(): readonly string[]
 }
 
 /**
@@ -123,6 +121,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     throw error
   }
 
+  partitions.openAll()
   let loaded = files
   let generation = settings.view().generation
   const refresh = () => {
@@ -148,10 +147,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     identities,
     settings,
     ports,
-    problems: () => {
-      const problem = ledger.problem()
-      return problem === undefined ? [] : [problem]
-    },
+    problems: () => partitions.problems(),
     snapshot: () => metrics.snapshot(),
     setTicketKeys: (keys) => {
       for (const listener of listeners) listener.setTicketKeys(keys)

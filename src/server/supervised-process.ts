@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Log } from './log.ts'
 import type { MetricsSnapshot } from './metrics.ts'
-import type { FromChild, ToChild } from './process-messages.ts'
+import type { FromChild, PartitionProblems, ToChild } from './process-messages.ts'
 
 export interface SupervisedOptions {
   /** For the log: `worker-1`, `hsm`. */
@@ -22,7 +22,7 @@ export class SupervisedProcess {
   #stopping = false
   #restart: NodeJS.Timeout | undefined
   #nextId = 0
-  readonly #asked = new Map<number, (snapshot: MetricsSnapshot | undefined) => void>()
+  readonly #asked = new Map<number, (answer: FromChild | undefined) => void>()
 
   constructor(options: SupervisedOptions) {
     this.#options = options
@@ -52,15 +52,26 @@ export class SupervisedProcess {
 
   /** Its numbers, or undefined while it is down or does not answer. */
   async metrics(): Promise<MetricsSnapshot | undefined> {
+    const answer = await this.#ask('metrics')
+    return answer?.type === 'metrics' ? answer.snapshot : undefined
+  }
+
+  /** The partitions that it cannot use; undefined while it is down or does not answer. */
+  async problems(): Promise<PartitionProblems | undefined> {
+    const answer = await this.#ask('problems')
+    return answer?.type === 'problems' ? answer.problems : undefined
+  }
+
+  async #ask(type: 'metrics' | 'problems'): Promise<FromChild | undefined> {
     if (this.#ports === undefined) return undefined
     const id = this.#nextId++
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#answer(id, undefined), metricsWait)
-      this.#asked.set(id, (snapshot) => {
+      const timer = setTimeout(() => this.#answer(id, undefined), answerWait)
+      this.#asked.set(id, (answer) => {
         clearTimeout(timer)
-        resolve(snapshot)
+        resolve(answer)
       })
-      this.send({ type: 'metrics', id })
+      this.send({ type, id })
     })
   }
 
@@ -88,7 +99,7 @@ export class SupervisedProcess {
       child.on('message', (message: FromChild) => {
         if (message.type === 'awake') child.send({ type: 'start', setup: setup() } satisfies ToChild)
         else if (message.type === 'failed') why = message.why
-        else if (message.type === 'metrics') this.#answer(message.id, message.snapshot)
+        else if (message.type === 'metrics' || message.type === 'problems') this.#answer(message.id, message)
         else if (message.type === 'ready') {
           this.#ports = message.ports
           log.verbose('process started', { process: name, pid: child.pid })
@@ -120,10 +131,10 @@ export class SupervisedProcess {
     }, delay)
   }
 
-  #answer(id: number, snapshot: MetricsSnapshot | undefined): void {
+  #answer(id: number, answer: FromChild | undefined): void {
     const resolve = this.#asked.get(id)
     this.#asked.delete(id)
-    resolve?.(snapshot)
+    resolve?.(answer)
   }
 }
 
@@ -131,5 +142,5 @@ export class SupervisedProcess {
 const firstDelay = 100
 const longestDelay = 10_000
 const stableAfter = 30_000
-const metricsWait = 2000
+const answerWait = 2000
 const killAfter = 1000

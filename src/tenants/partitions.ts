@@ -24,6 +24,9 @@ export class OpenPartitions {
   readonly #open: PartitionOpener
   readonly #spaceOf: (tenant: TenantId) => Space
   readonly #held = new Map<string, { readonly revision: number; readonly partition: Promise<Partition> }>()
+  /** Why the last opening of a partition failed, by its name. */
+  readonly #problems = new Map<string, string>()
+  #closed = false
 
   constructor(settings: Settings, open: PartitionOpener, spaceOf: (tenant: TenantId) => Space) {
     this.#settings = settings
@@ -48,13 +51,40 @@ export class OpenPartitions {
     if (held !== undefined && held.revision === defined.revision) return await held.partition
     const partition = this.#replace(defined.value, held?.partition)
     this.#held.set(name, { revision: defined.revision, partition })
-    partition.catch(() => {
-      if (this.#held.get(name)?.partition === partition) this.#held.delete(name)
-    })
+    partition.then(
+      () => this.#problems.delete(name),
+      (error: unknown) => {
+        this.#problems.set(name, error instanceof Error ? error.message : String(error))
+        if (this.#held.get(name)?.partition === partition) this.#held.delete(name)
+      },
+    )
     return await partition
   }
 
+  /** Begins to open what living tenants use, so that their first requests need not wait and `problems` knows. */
+  openAll(): void {
+    const { tenants } = this.#settings.view()
+    const names = [...tenants.values()].flatMap(({ value }) => (value.removedAt === undefined ? [value.partition] : []))
+    for (const name of new Set(names)) this.#tryToOpen(name)
+  }
+
+  /** The partitions that cannot be opened, and why. Each call has them tried once more. */
+  problems(): Readonly<Record<string, string>> {
+    const now = Object.fromEntries(this.#problems)
+    for (const name of this.#problems.keys()) {
+      if (!this.#settings.view().partitions.has(name)) this.#problems.delete(name)
+      else if (!this.#held.has(name)) this.#tryToOpen(name)
+    }
+    return now
+  }
+
+  /** Its failure is told by `problems`. */
+  #tryToOpen(name: string): void {
+    if (!this.#closed) this.open(name).catch(() => undefined)
+  }
+
   async close(): Promise<void> {
+    this.#closed = true
     const all = [...this.#held.values()]
     this.#held.clear()
     await Promise.all(all.map(async ({ partition }) => (await partition.catch(() => undefined))?.close()))

@@ -18,6 +18,7 @@ serveAsChild(async (given) => {
   const address = server.address()
   return {
     ports: { test: typeof address === 'object' && address !== null ? address.port : 0 },
+    problems: () => ({}),
     snapshot: () => metrics.snapshot(),
     setTicketKeys: () => undefined,
     reload: async () => undefined,
