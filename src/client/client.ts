@@ -106,7 +106,8 @@ export class Client {
     let last: Error | undefined
     for (const node of this.#pool.candidates()) {
       try {
-        const connection = await this.#pool.connectionTo(node)
+        const found = this.#pool.connectionTo(node)
+        const connection = found instanceof Promise ? await found : found
         return parseResponse(await connection.exchange(frame))
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error

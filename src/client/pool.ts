@@ -3,7 +3,7 @@ import { Connection, type ConnectionOptions, type Credentials, type Endpoint } f
 interface Node {
   readonly endpoint: Endpoint
   readonly connections: Connection[]
-  opening: Promise<Connection> | undefined
+  readonly opening: Set<Promise<Connection>>
   /** Milliseconds (monotonic) before which this node is tried last. */
   restUntil: number
 }
@@ -19,7 +19,7 @@ export class Pool {
   readonly #connectionsPerNode: number
 
   constructor(endpoints: readonly Endpoint[], credentials: Credentials, options: ConnectionOptions, connectionsPerNode: number) {
-    this.#nodes = endpoints.map((endpoint) => ({ endpoint, connections: [], opening: undefined, restUntil: 0 }))
+    this.#nodes = endpoints.map((endpoint) => ({ endpoint, connections: [], opening: new Set<Promise<Connection>>(), restUntil: 0 }))
     this.#credentials = credentials
     this.#options = options
     this.#connectionsPerNode = connectionsPerNode
@@ -31,15 +31,18 @@ export class Pool {
     return [...this.#nodes].sort((a, b) => Number(a.restUntil > now) - Number(b.restUntil > now))
   }
 
-  /** The least busy open connection of a node, or a new one while there are few. @throws ConnectionLost */
-  async connectionTo(node: Node): Promise<Connection> {
+  /**
+   * The least busy open connection of a node, or a new one while there are few. One that is open is answered at once: who sends on it
+   * before the next one asks is counted. @throws ConnectionLost
+   */
+  connectionTo(node: Node): Connection | Promise<Connection> {
     const open = node.connections.filter((connection) => connection.isOpen)
     node.connections.splice(0, node.connections.length, ...open)
     const idle = open.find((connection) => connection.inFlight === 0)
     if (idle !== undefined) return idle
-    if (open.length >= this.#connectionsPerNode) return leastBusy(open)
-    node.opening ??= this.#open(node)
-    return node.opening
+    if (open.length + node.opening.size < this.#connectionsPerNode) return this.#open(node)
+    const [first] = node.opening
+    return open.length === 0 && first !== undefined ? first : leastBusy(open)
   }
 
   /** Marks a node as one to try last for a while. */
@@ -51,14 +54,15 @@ export class Pool {
     for (const node of this.#nodes) for (const connection of node.connections) connection.close()
   }
 
-  async #open(node: Node): Promise<Connection> {
-    try {
-      const connection = await Connection.open(node.endpoint, this.#credentials, this.#options)
-      node.connections.push(connection)
-      return connection
-    } finally {
-      node.opening = undefined
-    }
+  #open(node: Node): Promise<Connection> {
+    const opening = Connection.open(node.endpoint, this.#credentials, this.#options)
+      .then((connection) => {
+        node.connections.push(connection)
+        return connection
+      })
+      .finally(() => node.opening.delete(opening))
+    node.opening.add(opening)
+    return opening
   }
 }
 
