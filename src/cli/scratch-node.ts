@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { issueClient } from '../../certs/index.ts'
 import type { Credentials, Endpoint } from '../client/index.ts'
 import { type Config, loadConfig } from '../config.ts'
-import { startNode } from '../main.ts'
+import { type RunningNode, startNode } from '../main.ts'
 import { dataFolder, ownAuthority } from '../node-files.ts'
 import { createKeyFile, createSoftwarePartition } from '../partitions/index.ts'
 import { silentLog } from '../server/log.ts'
@@ -13,6 +13,7 @@ import { silentLog } from '../server/log.ts'
 export interface ScratchNode {
   readonly endpoint: Endpoint
   readonly data: string
+  readonly node: RunningNode
   /** Process numbers of the node's processes, by name. */
   pids(): Readonly<Record<string, number>>
   /** A new tenant's first client. */
@@ -42,6 +43,7 @@ export async function startScratchNode(workers = 0, change: (config: Config) => 
   return {
     endpoint: { host: anyPort.host, port: node.processes.ports.kmip ?? 0 },
     data,
+    node,
     pids: () => node.processes.pids(),
     addTenant: async (name) => {
       await node.registry.addTenant(name, partition)
