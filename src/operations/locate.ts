@@ -3,7 +3,7 @@ import type { AttributeInstance, RequestPayload, ResponsePayload } from '../../s
 import type { Context } from './context.ts'
 
 /** How many identifiers one answer holds at most when the request sets no lower Maximum Items: 10,000 of 56 bytes are half a megabyte. */
-const mostItems = 10_000
+export const mostItems = 10_000
 
 /**
  * Locate (KMIP 2.1 §6.1.28): the tenant's objects that have all of the given attributes, the youngest first. Located Items counts all of

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import { enumerations } from '../../spec/enumerations.ts'
 import { type OperationName, operations } from '../../spec/operations.ts'
 import { operationTable } from '../../src/operations/index.ts'
 import { readSources } from '../support/source.ts'
@@ -23,6 +25,16 @@ test('every operation is a file named for it', (t) => {
   t.deepEqual(
     names.filter((name) => !files.has(join('src/operations', `${fileOf(name)}.ts`))),
     [],
+  )
+})
+
+test('docs/kmip.md lists the operations of the table, and no other', (t) => {
+  const [, section = ''] = readFileSync('docs/kmip.md', 'utf8').split('\n## Operations\n')
+  const [listed = ''] = section.split('\n## ')
+  const rows = [...listed.matchAll(/^\| ([A-Z][^|]*?) \|/gm)].map(([, name]) => name)
+  t.deepEqual(
+    rows,
+    names.map((name) => enumerations.Operation[name].name),
   )
 })
 

@@ -1,0 +1,178 @@
+import { type AttributeRule, attributes, type ChangeRule } from '../spec/attributes.ts'
+import { type EnumerationValue, enumerations, type ValueRow } from '../spec/enumerations.ts'
+import { type OperationName, type OperationRow, operations } from '../spec/operations.ts'
+import { reasonIn } from '../spec/reasons.ts'
+import { type TagName, type TagRow, tags } from '../spec/tags.ts'
+import { isWithin, servedVersions, type Version } from '../spec/versions.ts'
+import { describeCryptography } from './kmip-docs-cryptography.ts'
+import { span, table } from './kmip-docs-tables.ts'
+import { operationTable } from './operations/index.ts'
+import { mostItems } from './operations/locate.ts'
+import { objectTypes } from './operations/query.ts'
+import { longestRandom } from './operations/rng-retrieve.ts'
+import { defaultServerLimits } from './server/limits.ts'
+import { permissions, roles } from './tenants/permissions.ts'
+
+/** docs/kmip.md, made from the tables of spec/ and from what the code does with them. */
+export function describeKmip(): string {
+  return `# KMIP as Tresor speaks it
+
+Made by \`node bin/docs.js\` from the tables that the code itself reads, and, where a choice is code, by asking the code. Versions:
+${oldestFirst.join(', ')}. "1.2 on" means KMIP 1.2 and every later version served. A client is never told of what its version does not know. Clauses are those of
+KMIP 2.1. Encodings: TTLV over TLS; TTLV, XML and JSON over HTTPS (\`listen.https\`).
+
+## Operations
+
+"Permission" is what the user's role must give (below). "ID Placeholder": *reads* means that a Batch Item without a Unique Identifier is about the object of the
+batch's item before it; *sets* means that its own object is the next items' (of\nLocate: when it found exactly one).
+
+${operationsTable()}
+
+Streaming (Init and Final Indicator), asynchronous requests, Put and Notify are not served: \`Query\` says so. Batches take Stop, Continue and Undo as
+Batch Error Continuation Option.
+
+## Permissions and roles
+
+${table(
+  ['permission', 'allows', 'roles that have it'],
+  Object.entries(permissions).map(([name, what]) => [
+    `\`${name}\``,
+    what,
+    Object.entries(roles)
+      .filter(([, has]) => (has as readonly string[]).includes(name))
+      .map(([role]) => role)
+      .join(', '),
+  ]),
+)}
+
+## Object types
+
+${objectTypesTable()}
+
+## Attributes
+
+"At creation": a request that makes or registers the object may carry it. "Later": how a client may add, change and delete it by the attribute operations;
+where it stands for several instances, each by itself. Vendor attributes (\`x-\` names in 1.x) are the client's own.
+
+${attributesTable()}
+
+${describeCryptography()}
+
+## Result reasons
+
+What a refusal is called in each version. A reason that a version lacks becomes the nearest that it has.
+
+${reasonsTable()}
+
+## Limits
+
+Each is checked before anything is allocated. Those with a key are set in the configuration (docs/configuration.md).
+
+${limitsTable()}
+`
+}
+
+const oldestFirst: readonly Version[] = [...servedVersions].reverse()
+
+function operationsTable(): string {
+  const rows = (Object.keys(operations) as OperationName[]).map((name) => {
+    const row: OperationRow = operations[name]
+    const { permission, needsObject, placeholder } = operationTable[name]
+    const roleOfPlaceholder = [...(needsObject ? ['reads'] : []), ...(placeholder === undefined ? [] : ['sets'])].join(', ')
+    return [
+      enumerations.Operation[name].name,
+      span(row),
+      row.clause,
+      permission === 'none' ? 'none' : `\`${permission}\``,
+      roleOfPlaceholder,
+    ]
+  })
+  return table(['operation', 'versions', 'clause', 'permission', 'ID Placeholder'], rows)
+}
+
+const madeBy: Partial<Record<EnumerationValue<'ObjectType'>, string>> = {
+  SymmetricKey: 'Create, Register',
+  SecretData: 'Create, Register',
+  PublicKey: 'Create Key Pair, Register',
+  PrivateKey: 'Create Key Pair, Register',
+}
+
+function objectTypesTable(): string {
+  return table(
+    ['object type', 'versions', 'made by'],
+    objectTypes.map((name) => [enumerations.ObjectType[name].name, span(enumerations.ObjectType[name]), madeBy[name] ?? 'Register']),
+  )
+}
+
+const changeTexts: Readonly<Record<ChangeRule, string>> = {
+  yes: 'yes',
+  no: 'no',
+  'pre-active': 'while Pre-Active',
+  'pre-active-or-active': 'while Pre-Active or Active',
+  'before-reached': 'until the date is reached',
+  'before-allocation': 'until some of it is used',
+}
+
+function attributesTable(): string {
+  const rows = Object.entries(attributes).map(([name, given]) => {
+    const rule: AttributeRule = given
+    const byClient = rule.setBy.includes('client')
+    const types = rule.objects?.map((type) => enumerations.ObjectType[type].name).join(', ') ?? 'all'
+    return [
+      name === 'VendorAttribute' ? 'vendor attributes' : tagName((rule.tag ?? name) as TagName),
+      span(rule),
+      rule.instances === 'many' ? 'several' : 'one',
+      rule.setBy.join(', '),
+      byClient || rule.givenAtCreation === true ? 'yes' : 'no',
+      byClient ? 'yes' : 'no',
+      changeTexts[rule.modifiable],
+      changeTexts[rule.deletable],
+      types,
+    ]
+  })
+  return table(['attribute', 'versions', 'instances', 'set by', 'at creation', 'later: add', 'change', 'delete', 'object types'], rows)
+}
+
+function tagName(name: TagName): string {
+  const row: TagRow = tags[name]
+  return row.name
+}
+
+function reasonsTable(): string {
+  const rows: string[][] = []
+  for (const name of Object.keys(enumerations.ResultReason) as EnumerationValue<'ResultReason'>[]) {
+    const row: ValueRow = enumerations.ResultReason[name]
+    if (!servedVersions.some((version) => isWithin(version, row.since, row.until))) continue
+    const told = runs((version) => enumerations.ResultReason[reasonIn(version, name)].name)
+    rows.push([row.name, told.map(({ value, from, to }) => `${from === to ? from : `${from} to ${to}`}: ${value}`).join('; ')])
+  }
+  return table(['reason', 'told as'], rows)
+}
+
+/** Consecutive versions that are told the same. */
+function runs(valueIn: (version: Version) => string): { value: string; from: Version; to: Version }[] {
+  const found: { value: string; from: Version; to: Version }[] = []
+  for (const version of oldestFirst) {
+    const value = valueIn(version)
+    const last = found.at(-1)
+    if (last?.value === value) last.to = version
+    else found.push({ value, from: version, to: version })
+  }
+  return found
+}
+
+function limitsTable(): string {
+  const { frameBytes, batchItems, depth, items } = defaultServerLimits
+  const number = (value: number) => value.toLocaleString('en-US')
+  return table(
+    ['what', 'limit', 'key'],
+    [
+      ['bytes of a message', number(frameBytes), '`limits.frameBytes`'],
+      ['Batch Items of a request', number(batchItems), '`limits.batchItems`'],
+      ['structures inside structures', number(depth), '`limits.depth`'],
+      ['items of a message', number(items), '`limits.items`'],
+      ['Unique Identifiers of one Locate; the next ones by Offset Items', number(mostItems), ''],
+      ['bytes of one RNG Retrieve', number(longestRandom), ''],
+    ],
+  )
+}
