@@ -2,6 +2,7 @@ import type { Command } from './command.ts'
 import { clientCreate } from './commands/client.ts'
 import { clusterInit, clusterInvite, clusterJoin, clusterRemove, clusterStatus } from './commands/cluster.ts'
 import { conformance } from './commands/conformance.ts'
+import { demo } from './commands/demo.ts'
 import { init } from './commands/init.ts'
 import { keyList, keyShow } from './commands/key.ts'
 import { reload, status } from './commands/node.ts'
@@ -14,6 +15,7 @@ import { tenantAdd, tenantDismiss, tenantEnroll, tenantList, tenantPassword, ten
 /** Every command, in the order of the overview. A new one is a file in commands/ and a line here. */
 export const commands: readonly Command[] = [
   start,
+  demo,
   init,
   serve,
   status,

@@ -39,6 +39,8 @@ export interface ScratchCluster {
 export interface ScratchClusterOptions {
   /** 3 unless said. */
   readonly size?: number
+  /** Where it is made; a temporary folder unless said. */
+  readonly folder?: string
   /** For every node's tresor.yaml. */
   readonly settings?: NodeSettings
   /** Told when a node serves. */
@@ -48,7 +50,7 @@ export interface ScratchClusterOptions {
 /** Starts the nodes as a person would: cluster init and serve, then cluster join and serve for each further one. */
 export async function startScratchCluster(options: ScratchClusterOptions = {}): Promise<ScratchCluster> {
   const { size = 3, settings = {}, onNode = () => undefined } = options
-  const folder = await mkdtemp(join(tmpdir(), 'tresor-cluster-'))
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'tresor-cluster-')))
   const nodes: ScratchClusterNode[] = []
   const remove = async () => {
     await Promise.all(nodes.map((node) => node.process.kill()))
