@@ -24,6 +24,9 @@ export function checkGiven(given: readonly AttributeInstance[], objectType: Obje
     if (instance.name === 'ObjectType' && instance.value !== objectType)
       throw new KmipError('InvalidAttributeValue', `The attribute ObjectType says ${instance.value}, the request ${objectType}.`)
   }
+  const date = (name: 'ActivationDate' | 'DeactivationDate') => given.find((each) => each.name === name)?.value as number | undefined
+  if (before(date('DeactivationDate'), date('ActivationDate')))
+    throw new KmipError('InvalidAttributeValue', 'The Deactivation Date lies before the Activation Date.')
 }
 
 /** Add Attribute (KMIP 2.1 §6.1.2). @returns the instance with its Attribute Index. @throws KmipError with the reasons of the clause. */
