@@ -55,7 +55,10 @@ export interface DispatchDoors<C extends Caller = Caller> {
 }
 
 /** Runs again after a conflict at most so many times in all. */
-const attempts = 8
+const attempts = 16
+
+/** The longest pause between two attempts is 2 to this power, in milliseconds. */
+const longestPause = 6
 
 /** Batch Items after which other connections get a turn. */
 const itemsPerTurn = 32
@@ -81,7 +84,7 @@ export async function dispatch<C extends Caller>(message: RequestMessage, caller
         return respond(message, milliseconds, refuseAll(message, error))
       }
       // Requests that met once would meet again if they ran in step.
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 ** attempt))
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 ** Math.min(attempt, longestPause)))
     }
   } catch (error) {
     const failure = new Failures(doors).of(error)
