@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+// The command in the image: the compiled program alone, where bin/tresor.js would look for sources to compile.
+import { main } from './build/src/cli/main.js'
+
+process.exitCode = await main(process.argv.slice(2))
