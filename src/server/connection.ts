@@ -5,6 +5,7 @@ import { TtlvError } from '../ttlv/index.ts'
 import { FrameReader } from './frames.ts'
 import type { ServerLimits } from './limits.ts'
 import type { Log } from './log.ts'
+import { writeThisTurn } from './write-turn.ts'
 
 /** What the connections of a listener share. */
 export interface ConnectionHost<Peer> {
@@ -163,7 +164,7 @@ export class Connection<Peer> implements Conversation<Peer> {
         this.#inProgress = 0
         if (this.#phase === 'closed') break
         counters.bytesWritten += answer.length
-        if (!this.socket.write(answer)) await this.#drained()
+        if (!writeThisTurn(this.socket, answer)) await this.#drained()
         if (this.#phase !== 'open') break
         if (++answered >= limits.framesPerTurn && this.#reader.buffered > 0) {
           answered = 0

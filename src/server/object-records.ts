@@ -122,7 +122,7 @@ export class Records implements ObjectRecords {
     const { record, seal } = splitSeal(Buffer.from(stored.value))
     const entry: CachedObject = {
       revision: stored.revision,
-      object: decodeObject(tenant, id, record),
+      object: decoded(tenant, space, id, record),
       seenAt: now,
       unchecked: { record, seal },
     }
@@ -139,6 +139,15 @@ export class Records implements ObjectRecords {
       throw new Error(`the stored record of ${id} in ${space} does not bear its partition's seal`)
     }
     entry.unchecked = undefined
+  }
+}
+
+/** @throws Error naming the record: bytes that cannot be read were not written by Tresor. */
+function decoded(tenant: string, space: Space, id: string, record: Uint8Array): ManagedObject {
+  try {
+    return decodeObject(tenant, id, record)
+  } catch (error) {
+    throw new Error(`the stored record of ${id} in ${space} is damaged: ${(error as Error).message}`, { cause: error })
   }
 }
 

@@ -63,7 +63,7 @@ test('a partition that is not served is named', async (t) => {
   const connection = connectHsm(path)
   const error = await t.throwsAsync(connection.partition('ghost').describe(), { instanceOf: KmipError })
   t.is(error?.reason, 'GeneralFailure')
-  t.regex(error?.message ?? '', /no partition ghost/)
+  t.regex(error?.message ?? '', /Partition ghost is not open/)
   await connection.close()
   await server.close()
 })

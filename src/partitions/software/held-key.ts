@@ -1,11 +1,13 @@
 import type { KeyObject } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
-import type { AlgorithmName, KeyKind, KeyType } from '../partition.ts'
+import type { AlgorithmName, KeyKind, KeyPolicy, KeyType } from '../partition.ts'
 
 /** A key unwrapped and ready for use. OpenSSL owns the bytes and wipes them when the KeyObject goes. */
 export interface HeldKey {
   readonly kind: KeyKind
   readonly type: KeyType | undefined
+  /** As it stood in the label that opened: nobody can have changed it since. */
+  readonly policy: KeyPolicy
   readonly key: KeyObject
 }
 

@@ -119,9 +119,17 @@ class SoftwarePartition implements Partition {
   }
 
   async reveal(reference: KeyReference): Promise<PlainKey> {
+    const { kind, type, policy } = reference.key
+    const held = kind === 'secret' ? this.#held.get(reference.handle) : undefined
+    // A key that is held was opened with its label; one whose policy is told otherwise is opened again, and found out.
+    if (held !== undefined && held.policy.sensitive === policy.sensitive && held.policy.extractable === policy.extractable) {
+      checkRevealable(policy)
+      return { kind, type, value: new Secret(held.key.export()) }
+    }
     const value = this.#unwrap(reference.key)
-    checkRevealable(reference.key.policy)
-    return { kind: reference.key.kind, type: reference.key.type, value: new Secret(value) }
+    checkRevealable(policy)
+    if (kind === 'secret') this.#keep(reference, value)
+    return { kind, type, value: new Secret(value) }
   }
 
   async encrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array): Promise<Ciphertext> {
@@ -218,11 +226,15 @@ class SoftwarePartition implements Partition {
   #hold(reference: KeyReference): HeldKey {
     const held = this.#held.get(reference.handle)
     if (held !== undefined) return held
-    const { kind, type } = reference.key
     const value = this.#unwrap(reference.key)
-    const taken = { kind, type, key: toKeyObject(kind, value) }
-    this.#held.set(reference.handle, taken, value.length + entryOverhead)
+    const taken = this.#keep(reference, value)
     value.fill(0)
+    return taken
+  }
+
+  #keep({ handle, key: { kind, type, policy } }: KeyReference, value: Uint8Array): HeldKey {
+    const taken = { kind, type, policy, key: toKeyObject(kind, value) }
+    this.#held.set(handle, taken, value.length + entryOverhead)
     return taken
   }
 
