@@ -203,9 +203,9 @@ async function startWorkers(options: ProcessesOptions, tickets: TicketKeys): Pro
 
 function child(options: ProcessesOptions, role: 'worker' | 'hsm', name: string, more: () => object = () => ({})): SupervisedProcess {
   const spawn = () => {
-    if (role === 'hsm') return fork(options.entry, [role])
+    if (role === 'hsm') return fork(options.entry, [role], { execArgv: [] })
     // Workers share their ports through node:cluster; its settings belong to the fork that follows.
-    cluster.setupPrimary({ exec: options.entry, args: [role] })
+    cluster.setupPrimary({ exec: options.entry, args: [role], execArgv: [] })
     return cluster.fork().process
   }
   return new SupervisedProcess({ name, log: options.log, spawn, setup: () => ({ ...options.setup, name, ...more() }) })
