@@ -262,7 +262,9 @@ function refuseAll({ header, items }: RequestMessage, error: KmipError): readonl
   return answered.map((item) => failed(item, error))
 }
 
-function needsBarrier({ items }: RequestMessage, doors: Pick<DispatchDoors, 'entry'>): boolean {
+/** What asks only what the server is needs none, unless a user must prove who they are: a password may have been changed. */
+function needsBarrier({ header, items }: RequestMessage, doors: Pick<DispatchDoors, 'entry'>): boolean {
+  if (header.credentials.length > 0) return true
   for (let index = 0; index < items.length; index++) {
     const item = items[index] as RequestItem | UnreadableItem
     if (!('error' in item) && doors.entry(item.operation)?.permission !== 'none') return true

@@ -212,6 +212,10 @@ test('a request that changes nothing commits nothing; one that asks only what th
   t.deepEqual([fake.barriers, fake.commits], [1, 0])
   await run(fake, request([['Query']]))
   t.deepEqual([fake.barriers, fake.commits], [1, 0])
+  // A password that was just set counts at once.
+  const credentials = [{ credentialType: 'UsernameAndPassword', credentialValue: { username: 'app' } }] as const
+  await run(fake, request([['Query']], { credentials }))
+  t.is(fake.barriers, 2)
 })
 
 test('a conflict runs the request again from its barrier', async (t) => {
