@@ -2,7 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { main } from './main.ts'
+
+/** The program of the process, compiled. */
+const program = fileURLToPath(new URL('./node-program.js', import.meta.url))
 
 /** How a node in a process of its own ended before it served. */
 const noWords = 'without a word'
@@ -32,7 +34,7 @@ export class NodeProcess {
   /** Resolves with HOST:PORT of KMIP when the node serves. @throws Error with its last words when it ends before that. */
   async start(): Promise<string> {
     this.#words = []
-    const child = fork(fileURLToPath(import.meta.url), ['--data', this.data, '--json', 'serve'], {
+    const child = fork(program, ['--data', this.data, '--json', 'serve'], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
@@ -94,10 +96,3 @@ export class NodeProcess {
 }
 
 const linesKept = 50
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  // Whoever started it is gone: the node must not stay.
-  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
-  process.channel?.unref()
-  process.exitCode = await main(process.argv.slice(2))
-}
