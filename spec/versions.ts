@@ -3,7 +3,7 @@ export const versions = ['1.0', '1.1', '1.2', '1.3', '1.4', '2.0', '2.1', '3.0']
 
 export type Version = (typeof versions)[number]
 
-/** The versions that Tresor's server answers, most wanted first (the order of Discover Versions, KMIP 2.1 §6.1.20). */
+/** The versions that Tresor's server answers, most wanted first (the order of Discover Versions, KMIP 2.1 §6.1.16). */
 export const servedVersions = ['2.1', '2.0', '1.4', '1.3', '1.2', '1.1', '1.0'] as const satisfies readonly Version[]
 
 const order = new Map<string, number>(versions.map((version, index) => [version, index]))

@@ -35,7 +35,7 @@ export type CipherMechanism =
   | { readonly cipher: 'RSA-PKCS1' }
   | { readonly cipher: 'RSA-RAW' }
 
-/** `digested`: the data is the digest already (KMIP 2.1 §6.1.57, Digested Data). */
+/** `digested`: the data is the digest already (KMIP 2.1 §6.1.55, Digested Data). */
 export type SignMechanism =
   | { readonly scheme: 'RSA-PKCS1'; readonly hash: HashName; readonly digested: boolean }
   /** `saltLength` in bytes. */
