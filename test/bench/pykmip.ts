@@ -28,12 +28,13 @@ export async function startPykmip(files: readonly [string, string, string]): Pro
   const folder = mkdtempSync(join(tmpdir(), 'tresor-pykmip-'))
   const port = await freePort()
   const script = resolve('test/bench/pykmip_server.py')
-  const child = spawn(python, [script, folder, String(port), ...files], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn(python, [script, folder, String(port), ...files], { stdio: ['ignore', 'pipe', 'ignore'], detached: true })
   await firstLine(child)
   return {
     endpoint: { host: '127.0.0.1', port },
     stop: () => {
-      child.kill('SIGKILL')
+      // It has a process of its own beside: the whole group ends.
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
       rmSync(folder, { recursive: true, force: true })
     },
   }
