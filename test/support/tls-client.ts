@@ -41,7 +41,9 @@ export class RawClient {
       socket.once('secureConnect', resolve)
       socket.once('error', reject)
       socket.once('close', () => reject(new Error('closed during the handshake')))
+      socket.setTimeout(20_000, () => reject(new Error('no handshake within 20 s')))
     })
+    socket.setTimeout(0)
     return client
   }
 
