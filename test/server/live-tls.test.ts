@@ -230,8 +230,8 @@ for (const versions of [only12, only13]) {
     t.true(resumed.socket.isSessionReused())
     await node.node.registry.removeUser('demo', 'short-lived')
     const again = await open(t, node, bundle, { ...versions, session: resumed.session ?? first.session }).catch(() => undefined)
-    t.true(again === undefined || again.socket.isSessionReused())
-    t.is(await ask(again as RawClient, [query]).then(outcomes, () => 'closed'), 'closed')
+    // Whether the ticket is still taken depends on when the changed settings renew the TLS context; the answer does not.
+    t.is(again === undefined ? 'closed' : await ask(again, [query]).then(outcomes, () => 'closed'), 'closed')
     t.deepEqual(outcomes(await ask(resumed, [locate])), ['AuthenticationNotSuccessful'])
   })
 }
