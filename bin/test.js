@@ -1,6 +1,6 @@
 // Every check of the project: lint and format, types, and all tests. Ends with `N passed, N failed`.
 import { spawn } from 'node:child_process'
-import { existsSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { prepare, root } from './prepare.js'
 import { installSystemPackages } from './system-packages.js'
@@ -27,27 +27,14 @@ count('lint', (await run(bin('biome'), ['check', '--error-on-warnings', '.'])).s
 
 title('tests')
 const files = process.argv.length > 2 ? process.argv.slice(2) : ['build/test/**/*.test.js']
-const first = await run(bin('ava'), ['--concurrency', '2', ...files])
-passed += first.output.match(/^\s*✔/gm)?.length ?? 0
-if (first.status !== 0) {
-  // Tests of whole nodes share two cores here: a file that failed beside others is run again by itself, and must pass then.
-  const again = brokenFiles(first.output)
-  title(`again, alone: ${again.join(', ') || 'nothing that could be named'}`)
-  const second = again.length > 0 ? await run(bin('ava'), ['--concurrency', '1', ...again]) : first
-  failed +=
-    second.status === 0 ? 0 : Math.max(1, countIn(second.output, /(\d+) tests? (?:failed|remained pending)/, /(\d+) uncaught exceptions?/))
-}
-if (passed < 3) count('tests ran', false)
+const tests = await run(bin('ava'), ['--concurrency', '2', ...files])
+const good = tests.output.match(/^\s*✔/gm)?.length ?? 0
+const bad = (tests.output.match(/^\s*✘ \[fail\]/gm)?.length ?? 0) + countIn(tests.output, /(\d+) tests? remained pending/)
+passed += good
+// A test file may end badly without a test that failed: it never passes for good.
+failed += tests.status === 0 ? bad : Math.max(bad, 1)
+if (good === 0) count('tests ran', false)
 finish(failed)
-
-/** The files of tests that failed, hung or did not end, from what ava printed. */
-function brokenFiles(output) {
-  const failing =
-    [...output.matchAll(/✘ \[fail\]: (.+?) › /g)].length > 0 ? [...output.matchAll(/✘ \[fail\]: (\S+(?: › [\w-]+)*?) › [^›]*$/gm)] : []
-  const named = failing.map((match) => `build/test/${match[1].split(' › ').join('/')}.test.js`)
-  const hanging = [...output.matchAll(/(build\/test\/\S+\.test\.js)/g)].map((match) => match[1])
-  return [...new Set([...named, ...hanging])].filter((file) => existsSync(join(root, file)))
-}
 
 function count(name, good) {
   if (good) passed++

@@ -1,8 +1,9 @@
 import { connect, type Socket } from 'node:net'
 import { KmipError, type ResultReason } from '../../spec/kmip-error.ts'
+import { MessageStream } from '../processes/message-stream.ts'
 import { openDatabase } from './database.ts'
 import type { ChangeSet, CommitOutcome, Ledger } from './ledger.ts'
-import { type BarrierKind, type FromLedger, MessageStream, type ToLedger } from './ledger-wire.ts'
+import { type BarrierKind, type FromLedger, largestFrame, type ToLedger } from './ledger-wire.ts'
 import { LocalReplica } from './replica.ts'
 
 export interface RemoteLedgerOptions {
@@ -125,7 +126,7 @@ export class RemoteLedger implements Ledger {
     if (this.#closed) return
     const socket = connect(this.#socketPath)
     this.#socket = socket
-    const stream = new MessageStream<ToLedger, FromLedger>(socket, (message) => this.#take(message, stream))
+    const stream = new MessageStream<ToLedger, FromLedger>(socket, largestFrame, (message) => this.#take(message, stream))
     socket.on('error', () => socket.destroy())
     socket.on('close', () => this.#disconnected())
   }

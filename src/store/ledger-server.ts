@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { KmipError } from '../../spec/kmip-error.ts'
+import { MessageStream } from '../processes/message-stream.ts'
 import type { Ledger } from './ledger.ts'
-import { type BarrierKind, type FromLedger, MessageStream, type ToLedger } from './ledger-wire.ts'
+import { type BarrierKind, type FromLedger, largestFrame, type ToLedger } from './ledger-wire.ts'
 
 export type { BarrierKind } from './ledger-wire.ts'
 
@@ -28,7 +29,9 @@ export async function serveLedger(ledger: Ledger, socketPath: string, barrier: B
   rmSync(socketPath, { force: true })
   const sockets = new Map<Socket, MessageStream<FromLedger, ToLedger>>()
   const server = createServer((socket) => {
-    const stream: MessageStream<FromLedger, ToLedger> = new MessageStream(socket, (message) => answer(ledger, message, stream))
+    const stream: MessageStream<FromLedger, ToLedger> = new MessageStream(socket, largestFrame, (message) =>
+      answer(ledger, message, stream),
+    )
     sockets.set(socket, stream)
     socket.on('error', () => socket.destroy())
     socket.on('close', () => sockets.delete(socket))

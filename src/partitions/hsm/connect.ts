@@ -1,7 +1,8 @@
 import { createConnection, type Socket } from 'node:net'
 import { KmipError } from '../../../spec/kmip-error.ts'
+import { MessageStream } from '../../processes/message-stream.ts'
 import type { Partition } from '../partition.ts'
-import { type Answer, type Call, FrameStream, pack, type RemoteMethod, remoteMethods, unpack } from './frames.ts'
+import { type Answer, type Call, largestFrame, pack, type RemoteMethod, remoteMethods, unpack } from './calls.ts'
 
 export interface HsmConnection {
   /** A partition that the hsm process serves; the process says so when it has none of this name. */
@@ -16,7 +17,7 @@ interface Pending {
 
 interface Live {
   readonly socket: Socket
-  readonly stream: FrameStream<Call, Answer>
+  readonly stream: MessageStream<Call, Answer>
   readonly pending: Map<number, Pending>
 }
 
@@ -60,7 +61,7 @@ class Connection {
   #connect(): Live {
     const socket = createConnection(this.#path)
     const pending = new Map<number, Pending>()
-    const stream = new FrameStream<Call, Answer>(socket, (answer) => {
+    const stream = new MessageStream<Call, Answer>(socket, largestFrame, (answer) => {
       const call = pending.get(answer.id)
       pending.delete(answer.id)
       if ('reason' in answer) call?.reject(new KmipError(answer.reason, answer.message))

@@ -1,8 +1,9 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { KmipError } from '../../../spec/kmip-error.ts'
+import { MessageStream } from '../../processes/message-stream.ts'
 import type { Partition } from '../partition.ts'
-import { type Answer, type Call, FrameStream, pack, remoteMethods, unpack } from './frames.ts'
+import { type Answer, type Call, largestFrame, pack, remoteMethods, unpack } from './calls.ts'
 
 export interface HsmServer {
   /** Closes the socket and every connection; the partitions stay open, they are the caller's. */
@@ -20,7 +21,7 @@ export async function serveHsm(socketPath: string, partitions: ReadonlyMap<strin
     socket.on('close', () => sockets.delete(socket))
     // A worker that goes away needs no answer.
     socket.on('error', () => {})
-    const stream: FrameStream<Answer, Call> = new FrameStream(socket, (call) => {
+    const stream: MessageStream<Answer, Call> = new MessageStream(socket, largestFrame, (call) => {
       void answer(partitions, call).then((message) => stream.send(message))
     })
   })

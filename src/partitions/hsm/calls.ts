@@ -1,0 +1,57 @@
+import type { ResultReason } from '../../../spec/kmip-error.ts'
+import { Secret } from '../../objects/secret.ts'
+import type { Partition } from '../partition.ts'
+
+/** What a worker may ask of the hsm process. `close` is not among them: partitions there belong to the process. */
+export const remoteMethods = [
+  'describe',
+  'generateKey',
+  'generateKeyPair',
+  'importKey',
+  'reveal',
+  'encrypt',
+  'decrypt',
+  'sign',
+  'verify',
+  'mac',
+  'verifyMac',
+  'wrapKey',
+  'unwrapKey',
+  'hash',
+  'random',
+  'digest',
+  'sealRecord',
+  'checkRecord',
+  'forget',
+] as const satisfies readonly (keyof Partition)[]
+
+export type RemoteMethod = (typeof remoteMethods)[number]
+
+export interface Call {
+  readonly id: number
+  readonly partition: string
+  readonly method: RemoteMethod
+  readonly arguments: readonly unknown[]
+}
+
+export type Answer =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly reason: ResultReason; readonly message: string }
+
+/** 64 MiB: more than the longest KMIP message, so that only a broken peer meets it. */
+export const largestFrame = 64 * 1024 * 1024
+
+/** A value as structured data: a Secret, which refuses to be copied by accident, is marked and opened here on purpose. */
+export function pack(value: unknown): unknown {
+  if (value instanceof Secret) return { $secret: value.expose() }
+  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return value
+  if (Array.isArray(value)) return value.map(pack)
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, pack(field)]))
+}
+
+export function unpack(value: unknown): unknown {
+  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return value
+  if (Array.isArray(value)) return value.map(unpack)
+  if ('$secret' in value && value.$secret instanceof Uint8Array) return new Secret(value.$secret)
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, unpack(field)]))
+}

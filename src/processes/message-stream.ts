@@ -1,0 +1,72 @@
+import type { Socket } from 'node:net'
+import { deserialize, serialize } from 'node:v8'
+
+const lengthBytes = 4
+
+/**
+ * Messages both ways between two processes of a node. A frame is a 4-byte length and an array of messages in V8's serialization: what
+ * is ready at the end of a turn of the loop goes out together, so that many messages cost one system call.
+ */
+export class MessageStream<Out, In> {
+  readonly #socket: Socket
+  readonly #largestFrame: number
+  #outgoing: Out[] = []
+  #chunks: Buffer[] = []
+  #held = 0
+
+  /** `largestFrame`: bytes beyond which a frame cannot be an honest peer's; the socket is closed then. */
+  constructor(socket: Socket, largestFrame: number, onMessage: (message: In) => void) {
+    this.#socket = socket
+    this.#largestFrame = largestFrame
+    socket.on('data', (chunk: Buffer) => this.#take(chunk, onMessage))
+  }
+
+  send(message: Out): void {
+    this.#outgoing.push(message)
+    if (this.#outgoing.length === 1) setImmediate(() => this.#flush())
+  }
+
+  #flush(): void {
+    const body = serialize(this.#outgoing)
+    this.#outgoing = []
+    if (this.#socket.destroyed) return
+    const length = Buffer.allocUnsafe(lengthBytes)
+    length.writeUInt32BE(body.length)
+    this.#socket.cork()
+    this.#socket.write(length)
+    this.#socket.write(body)
+    this.#socket.uncork()
+  }
+
+  #take(chunk: Buffer, onMessage: (message: In) => void): void {
+    this.#chunks.push(chunk)
+    this.#held += chunk.length
+    while (this.#held >= lengthBytes) {
+      const wanted = lengthBytes + this.#peekLength()
+      if (wanted > this.#largestFrame) {
+        this.#socket.destroy(new Error(`a message of ${wanted} bytes is larger than any that is sent`))
+        return
+      }
+      if (this.#held < wanted) return
+      const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks, this.#held)
+      this.#chunks = bytes.length > wanted ? [bytes.subarray(wanted)] : []
+      this.#held = bytes.length - wanted
+      for (const message of this.#read(bytes.subarray(lengthBytes, wanted))) onMessage(message)
+    }
+  }
+
+  #read(frame: Buffer): readonly In[] {
+    try {
+      return deserialize(frame) as In[]
+    } catch (error) {
+      this.#socket.destroy(new Error('a message cannot be read: the processes of this node are of different versions', { cause: error }))
+      return []
+    }
+  }
+
+  #peekLength(): number {
+    const [first] = this.#chunks as [Buffer]
+    if (first.length < lengthBytes) this.#chunks = [Buffer.concat(this.#chunks, this.#held)]
+    return (this.#chunks[0] as Buffer).readUInt32BE(0)
+  }
+}

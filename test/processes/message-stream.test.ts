@@ -1,0 +1,71 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { serialize } from 'node:v8'
+import test, { type ExecutionContext } from 'ava'
+import { MessageStream } from '../../src/processes/message-stream.ts'
+
+interface Ends {
+  readonly near: Socket
+  readonly far: Socket
+}
+
+async function socketPair(t: ExecutionContext): Promise<Ends> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const near = connect((server.address() as { port: number }).port, '127.0.0.1')
+  const [far] = (await once(server, 'connection')) as [Socket]
+  for (const socket of [near, far]) socket.on('error', () => undefined)
+  t.teardown(() => {
+    near.destroy()
+    far.destroy()
+    server.close()
+  })
+  return { near, far }
+}
+
+const frame = (messages: readonly unknown[]) => {
+  const body = serialize(messages)
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(body.length)
+  return Buffer.concat([length, body])
+}
+
+test('messages arrive whole and in order, however the bytes are cut', async (t) => {
+  const { near, far } = await socketPair(t)
+  const got: unknown[] = []
+  const all = new Promise<void>((resolve) => {
+    new MessageStream<never, unknown>(far, 1 << 20, (message) => void (got.push(message) === 5 && resolve()))
+  })
+  const bytes = Buffer.concat([frame([1, { key: Buffer.from('abc') }]), frame(['x'.repeat(3000), null]), frame([5])])
+  for (let at = 0; at < bytes.length; at += 7) {
+    near.write(bytes.subarray(at, at + 7))
+    if (at % 700 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await all
+  t.deepEqual(
+    got.map((message) => (typeof message === 'string' ? message.length : message)),
+    [1, { key: Buffer.from('abc') }, 3000, null, 5],
+  )
+})
+
+test('what is sent in one turn of the loop is one frame', async (t) => {
+  const { near, far } = await socketPair(t)
+  const sender = new MessageStream<number, never>(near, 1 << 20, () => undefined)
+  for (const message of [1, 2, 3]) sender.send(message)
+  const [bytes] = (await once(far, 'data')) as [Buffer]
+  t.deepEqual(bytes, frame([1, 2, 3]))
+})
+
+for (const [name, bytes] of [
+  ['a length beyond the limit', Buffer.from('7fffffff00', 'hex')],
+  ['bytes that are no messages', Buffer.concat([Buffer.from('00000004', 'hex'), Buffer.from('junk')])],
+] as const) {
+  test(`closes the socket: ${name}`, async (t) => {
+    const { near, far } = await socketPair(t)
+    let got = 0
+    new MessageStream<never, unknown>(far, 1024, () => void got++)
+    near.write(bytes)
+    await new Promise<void>((resolve) => far.once('close', () => resolve()))
+    t.is(got, 0)
+  })
+}
