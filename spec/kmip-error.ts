@@ -2,6 +2,11 @@ import type { EnumerationValue } from './enumerations.ts'
 
 export type ResultReason = EnumerationValue<'ResultReason'>
 
+export interface KmipErrorOptions extends ErrorOptions {
+  /** `another-node`: this node cannot serve now, and did nothing of what was asked; another node of the cluster may. */
+  readonly retry?: 'another-node' | undefined
+}
+
 /**
  * The one error that a client is meant to see: a Result Reason and a message its developer can act on.
  *
@@ -10,10 +15,13 @@ export type ResultReason = EnumerationValue<'ResultReason'>
  */
 export class KmipError extends Error {
   readonly reason: ResultReason
+  /** Whether the same request is safe, and sensible, at another node. */
+  readonly retry: KmipErrorOptions['retry']
 
-  constructor(reason: ResultReason, message: string, options?: ErrorOptions) {
+  constructor(reason: ResultReason, message: string, options: KmipErrorOptions = {}) {
     super(message, options)
     this.name = 'KmipError'
     this.reason = reason
+    this.retry = options.retry
   }
 }
