@@ -1,4 +1,4 @@
-import { KmipError } from '../../spec/kmip-error.ts'
+import { KmipError, type KmipErrorOptions } from '../../spec/kmip-error.ts'
 import type { ChangeSet, CommitOutcome } from '../store/index.ts'
 import { outcomesOf, type TransactionLimits, takeBatch, transactionOf, whyTooLarge } from './change-transaction.ts'
 import { describeFailure, type EtcdClient, isRefusal } from './etcd-client.ts'
@@ -45,7 +45,7 @@ export class CommitQueue {
   }
 
   async commit(changes: ChangeSet): Promise<CommitOutcome> {
-    if (this.#replaced !== undefined) throw new KmipError('GeneralFailure', this.#replaced)
+    if (this.#replaced !== undefined) throw new KmipError('GeneralFailure', this.#replaced, elsewhere)
     if (changes.writes.length === 0) throw new Error('a change set without writes has nothing to commit')
     const proposal = new Proposal(changes, this.#options.keys, performance.now() + this.#options.timing.commit)
     const tooLarge = whyTooLarge(proposal, this.#options.limits)
@@ -60,6 +60,19 @@ export class CommitQueue {
     return this.#replaced
   }
 
+  /**
+   * Resolves when nothing can be applied any more that an earlier process of this node sent.
+   * @throws KmipError when the cluster does not answer in time
+   */
+  async fenced(): Promise<void> {
+    const deadline = performance.now() + this.#options.timing.commit
+    while (this.#fence.position === undefined) {
+      if (this.#closed || this.#replaced !== undefined || performance.now() > deadline)
+        throw new KmipError('GeneralFailure', this.#replaced ?? 'the cluster does not take writes', elsewhere)
+      await Promise.race([this.#clearDoubts(), sleep(retryMilliseconds)])
+    }
+  }
+
   /** The watch shows a nonce: whatever became of the answer, that change set is committed. */
   seen(nonce: string, revision: number): void {
     const proposal = this.#sent.get(nonce)
@@ -68,7 +81,7 @@ export class CommitQueue {
 
   close(): void {
     this.#closed = true
-    for (const proposal of this.#waiting.splice(0)) proposal.refuse('this node is shutting down.')
+    for (const proposal of this.#waiting.splice(0)) proposal.refuse('this node is shutting down.', elsewhere)
     for (const proposal of this.#sent.values())
       proposal.settle({ outcome: 'unknown', why: 'this node shut down before the cluster answered' })
     this.#sent.clear()
@@ -138,8 +151,8 @@ export class CommitQueue {
   #giveWay(turnedAway: readonly Proposal[] = []): void {
     const why = `another process runs as node ${this.#options.node} and took over; stop one of the two`
     this.#replaced = why
-    for (const proposal of turnedAway) this.#refuse(proposal, `${why}.`)
-    for (const proposal of this.#waiting.splice(0)) proposal.refuse(`${why}.`)
+    for (const proposal of turnedAway) this.#refuse(proposal, `${why}.`, elsewhere)
+    for (const proposal of this.#waiting.splice(0)) proposal.refuse(`${why}.`, elsewhere)
     for (const proposal of [...this.#sent.values()]) this.#unknown(proposal, why)
   }
 
@@ -148,7 +161,7 @@ export class CommitQueue {
       if (proposal.settled) continue
       this.#sent.delete(proposal.nonce)
       if (performance.now() < proposal.deadline) this.#waiting.unshift(proposal)
-      else proposal.refuse('the cluster did not answer in time.')
+      else proposal.refuse('the cluster did not answer in time.', elsewhere)
     }
     this.#schedulePump()
   }
@@ -202,7 +215,8 @@ export class CommitQueue {
       if (now > proposal.deadline) this.#unknown(proposal, 'the cluster did not answer in time')
     }
     for (let index = this.#waiting.length - 1; index >= 0; index--) {
-      if (now > this.#waiting[index]!.deadline) this.#waiting.splice(index, 1)[0]!.refuse('the cluster has no majority that answers.')
+      if (now > this.#waiting[index]!.deadline)
+        this.#waiting.splice(index, 1)[0]!.refuse('the cluster has no majority that answers.', elsewhere)
     }
   }
 
@@ -217,11 +231,13 @@ export class CommitQueue {
     if (!proposal.settled) proposal.settle(outcome)
   }
 
-  #refuse(proposal: Proposal, why: string): void {
+  #refuse(proposal: Proposal, why: string, options?: KmipErrorOptions): void {
     this.#sent.delete(proposal.nonce)
-    if (!proposal.settled) proposal.refuse(why)
+    if (!proposal.settled) proposal.refuse(why, options)
   }
 }
+
+const elsewhere: KmipErrorOptions = { retry: 'another-node' }
 
 /** More would let small transactions go ahead of a batch that could carry them. */
 const transactionsUnderWay = 4

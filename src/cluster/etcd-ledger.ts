@@ -57,8 +57,12 @@ export class EtcdLedger implements Ledger {
     this.#barrier.pass().catch(() => {})
   }
 
-  barrier(): Promise<void> {
-    return this.#barrier.pass()
+  barrier(patience?: number): Promise<void> {
+    return this.#barrier.pass(patience)
+  }
+
+  earlierSettled(): Promise<void> {
+    return this.#queue.fenced()
   }
 
   commit(changes: ChangeSet): Promise<CommitOutcome> {

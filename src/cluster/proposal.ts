@@ -1,4 +1,4 @@
-import { KmipError } from '../../spec/kmip-error.ts'
+import { KmipError, type KmipErrorOptions } from '../../spec/kmip-error.ts'
 import type { ChangeSet, CommitOutcome, Guard } from '../store/index.ts'
 import type { RequestOp } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
@@ -59,10 +59,10 @@ export class Proposal {
     this.#resolve(outcome)
   }
 
-  /** For a change set that certainly was not and never will be applied, and that cannot be tried again. */
-  refuse(why: string): void {
+  /** For a change set that certainly was not and never will be applied, and that cannot be tried again here. */
+  refuse(why: string, options?: KmipErrorOptions): void {
     this.#settled = true
-    this.#reject(new KmipError('GeneralFailure', `Nothing was changed: ${why}`))
+    this.#reject(new KmipError('GeneralFailure', `Nothing was changed: ${why}`, options))
   }
 }
 

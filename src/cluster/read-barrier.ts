@@ -13,6 +13,13 @@ export interface ReadBarrierOptions {
   readonly timing: Timing
 }
 
+/** Who waits for a read that starts after they came. */
+interface Waiter {
+  readonly resolve: (revision: Revision) => void
+  readonly reject: (error: Error) => void
+  readonly timer: NodeJS.Timeout
+}
+
 /**
  * The read barrier: a linearizable read tells the revision of the latest change that may have been answered, and the replica is waited for
  * until it shows that revision.
@@ -20,12 +27,20 @@ export interface ReadBarrierOptions {
  * What is read is the head, which every change writes, and its revision is what counts; not the revision in the answer's header. The header
  * may be ahead of the last change (a fence, another user of a shared etcd), and the watch would then be silent; asking the watch for its
  * progress is no way out, because etcd before 3.4.25 and 3.5.8 may answer that before events it has not sent yet (etcd #15220).
+ *
+ * An election is waited for. Once somebody has waited in vain, others are refused promptly, while a probe goes on without a pause.
  */
 export class ReadBarrier {
   readonly #options: ReadBarrierOptions
-  #running: Promise<Revision> | undefined
-  #next: Promise<Revision> | undefined
-  #problem: string | undefined = 'the cluster has not answered yet'
+  readonly #waiting = new Set<Waiter>()
+  #isReading = false
+  /** When reads began to fail without one that succeeded since. */
+  #failingSince: number | undefined
+  /** Why the last read failed. */
+  #why = 'no answer yet'
+  /** Why the last barrier failed, until one passes. */
+  #refusing: string | undefined
+  #hasPassed = false
   #lastGood = Number.NEGATIVE_INFINITY
   #closed = false
 
@@ -33,28 +48,20 @@ export class ReadBarrier {
     this.#options = options
   }
 
-  async pass(): Promise<void> {
-    const { feed, timing } = this.#options
-    const deadline = performance.now() + timing.barrier
-    const revision = await this.#latest(deadline)
-    if (feed.reached >= revision) return
-    while (true) {
-      const left = deadline - performance.now()
-      if (left <= 0) {
-        throw new KmipError(
-          'GeneralFailure',
-          `This node has not received the cluster's latest changes (revision ${revision}, here ${feed.reached}) in ${timing.barrier} ms.`,
-        )
-      }
-      if (await feed.waitFor(revision, Math.min(left, silenceMilliseconds))) return
-      if (this.#closed) throw new KmipError('GeneralFailure', 'This node is shutting down.')
-      feed.leaveSilentMember()
-    }
+  /**
+   * @param patience milliseconds to wait at most; less once it is known that the cluster does not answer
+   * @throws KmipError GeneralFailure that says why, for another node to be tried
+   */
+  pass(patience: number = this.#options.timing.barrier): Promise<void> {
+    const most = Math.min(patience, this.#options.timing.barrier)
+    return this.#pass(this.#refusing === undefined ? most : Math.min(most, promptMilliseconds))
   }
 
-  /** Why the last read failed; undefined after one that succeeded. */
+  /** Why barriers fail, or will soon; undefined after one that passed. */
   problem(): string | undefined {
-    return this.#problem
+    if (this.#refusing !== undefined) return this.#refusing
+    if (this.#failingSince !== undefined && performance.now() - this.#failingSince > suspectMilliseconds) return noMajority(this.#why)
+    return this.#hasPassed ? undefined : (this.#options.feed.problem() ?? 'the cluster has not answered yet')
   }
 
   /** Milliseconds since a read last succeeded. */
@@ -64,58 +71,120 @@ export class ReadBarrier {
 
   close(): void {
     this.#closed = true
+    this.#rejectAll(shuttingDown())
   }
 
-  /** One read is under way at a time; whoever comes meanwhile needs one that starts later, and they all share the next. */
-  #latest(deadline: number): Promise<Revision> {
-    if (this.#running === undefined) return this.#begin(deadline)
-    this.#next ??= this.#running.then(
-      () => this.#begin(deadline),
-      () => this.#begin(deadline),
-    )
-    return this.#next
-  }
-
-  #begin(deadline: number): Promise<Revision> {
-    this.#next = undefined
-    const round = this.#read(deadline).finally(() => {
-      if (this.#running === round) this.#running = undefined
-    })
-    this.#running = round
-    return round
-  }
-
-  async #read(deadline: number): Promise<Revision> {
-    const { client, keys, timing } = this.#options
-    let why = 'no answer'
-    while (!this.#closed) {
-      const started = performance.now()
-      const left = deadline - started
+  async #pass(patience: number): Promise<void> {
+    const { feed } = this.#options
+    const deadline = performance.now() + patience
+    const revision = await this.#latest(patience)
+    while (!feed.shows(revision)) {
+      const left = deadline - performance.now()
       if (left <= 0) {
-        this.#problem = `the cluster has no majority that this node can reach (${why})`
-        throw new KmipError(
-          'GeneralFailure',
-          `The cluster has no majority that this node can reach within ${timing.barrier} ms (${why}); no key is used until it has.`,
-        )
+        const lag = `it has not received the cluster's latest changes (revision ${revision}, here ${feed.reached})`
+        throw this.#refuse(feed.problem() ?? lag, patience)
       }
-      const endpoint = client.preferred
-      try {
-        const response = await client.range({ key: keys.head, limit: 1 }, { deadline: Math.min(left, freshReadMilliseconds), endpoint })
-        if (performance.now() - started <= freshReadMilliseconds) {
-          this.#problem = undefined
-          this.#lastGood = performance.now()
-          return response.kvs[0] === undefined ? 0 : revisionOf(response.kvs[0].modRevision)
-        }
-        why = `an answer took longer than ${freshReadMilliseconds} ms`
-      } catch (error) {
-        why = describeFailure(error)
-        client.moveOn(endpoint)
+      if (await feed.waitFor(revision, Math.min(left, silenceMilliseconds))) break
+      if (this.#closed) throw shuttingDown()
+      feed.leaveSilentMember()
+    }
+    this.#hasPassed = true
+    this.#refusing = undefined
+  }
+
+  /** One read is under way at a time, and answers those alone who came before it started. */
+  #latest(patience: number): Promise<Revision> {
+    if (this.#closed) return Promise.reject(shuttingDown())
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(waiter)
+        reject(this.#refuse(noMajority(this.#why), patience))
+      }, patience)
+      const waiter = { resolve, reject, timer }
+      this.#waiting.add(waiter)
+      if (!this.#isReading) void this.#readWhileAwaited()
+    })
+  }
+
+  async #readWhileAwaited(): Promise<void> {
+    this.#isReading = true
+    while (this.#waiting.size > 0) {
+      const came = [...this.#waiting]
+      const revision = await this.#read()
+      if (revision === undefined) {
         await sleep(retryMilliseconds)
+        continue
+      }
+      for (const waiter of came) {
+        if (!this.#waiting.delete(waiter)) continue
+        clearTimeout(waiter.timer)
+        waiter.resolve(revision)
       }
     }
-    throw new KmipError('GeneralFailure', 'This node is shutting down.')
+    this.#isReading = false
   }
+
+  /** Undefined when it failed. */
+  async #read(): Promise<Revision | undefined> {
+    const { client, keys } = this.#options
+    const endpoint = client.preferred
+    const started = performance.now()
+    try {
+      const response = await client.range({ key: keys.head, limit: 1 }, { deadline: freshReadMilliseconds, endpoint })
+      if (performance.now() - started <= freshReadMilliseconds) {
+        this.#failingSince = undefined
+        this.#lastGood = performance.now()
+        return response.kvs[0] === undefined ? 0 : revisionOf(response.kvs[0].modRevision)
+      }
+      this.#why = `an answer took longer than ${freshReadMilliseconds} ms`
+    } catch (error) {
+      this.#why = describeFailure(error)
+      client.moveOn(endpoint)
+    }
+    this.#failingSince ??= started
+    return undefined
+  }
+
+  /** After somebody waited in vain: the others wait no longer, and who comes from now on is refused promptly. */
+  #refuse(why: string, patience: number): KmipError {
+    if (!this.#closed && patience > promptMilliseconds) {
+      const isNews = this.#refusing === undefined
+      this.#refusing = why
+      this.#rejectAll(refusal(why))
+      if (isNews) void this.#probe()
+    }
+    return refusal(why)
+  }
+
+  #rejectAll(error: KmipError): void {
+    for (const { timer, reject } of this.#waiting) {
+      clearTimeout(timer)
+      reject(error)
+    }
+    this.#waiting.clear()
+  }
+
+  /** Tries until a barrier passes, so that an end of the trouble is known at once. */
+  async #probe(): Promise<void> {
+    while (!this.#closed && this.#refusing !== undefined) await this.#pass(this.#options.timing.barrier).catch(() => undefined)
+  }
+}
+
+function noMajority(why: string): string {
+  return `the cluster has no majority that this node can reach (${why})`
+}
+
+function refusal(why: string): KmipError {
+  return new KmipError('GeneralFailure', `This node cannot serve now: ${why}. No key is used until that ends.`, { retry: 'another-node' })
+}
+
+function shuttingDown(): KmipError {
+  return new KmipError('GeneralFailure', 'This node is shutting down.', { retry: 'another-node' })
 }
 
 const retryMilliseconds = 20
 const silenceMilliseconds = 600
+/** How long a request waits where others have waited in vain. */
+const promptMilliseconds = 250
+/** Reads that fail for longer than this are told to load balancers; a shorter gap is an election. */
+const suspectMilliseconds = 1000

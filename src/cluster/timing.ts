@@ -10,7 +10,7 @@ export interface Timing {
   readonly probe: number
 }
 
-export const defaultTiming: Timing = { barrier: 3000, commit: 8000, attempt: 1000, probe: 1000 }
+export const defaultTiming: Timing = { barrier: 3000, commit: 8000, attempt: 1000, probe: 500 }
 
 /**
  * etcd asks its leader again after 500 ms, and could before its 2026 fixes answer such a repeated read with an old revision when a

@@ -1,10 +1,18 @@
-import { type Place, type Revision, systemSpace, type Write } from '../store/index.ts'
+import {
+  type Group,
+  type Place,
+  type PlaceRange,
+  type ReplicaEntry,
+  type ReplicaWrite,
+  type Revision,
+  systemSpace,
+} from '../store/index.ts'
 import { describeFailure, type EtcdClient } from './etcd-client.ts'
 import { revisionOf, type WatchEvent, type WatchResponse } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
 import { nonceText } from './proposal.ts'
-import { readSnapshot } from './snapshot.ts'
-import { decodeStored, nonceOf } from './stored-value.ts'
+import { entryOf, rangesOf, readSnapshot } from './snapshot.ts'
+import { nonceOf } from './stored-value.ts'
 import { type Log, sleep } from './timing.ts'
 
 /** What the feed needs of the replica: its one writer, `ReplicaWriter` of store/. */
@@ -14,9 +22,14 @@ export interface ReplicaTarget {
   /** What it holds now. */
   readonly replica: { read(place: Place): { readonly revision: Revision } | undefined }
   /** Stores the writes and the reached revision in one transaction; called in the order of revisions, resolved when readers can see it. */
-  apply(revision: Revision, writes: readonly Write[]): Promise<void>
-  /** Empties it, its revision included. */
-  clear(): Promise<void>
+  apply(revision: Revision, writes: readonly ReplicaWrite[]): Promise<void>
+  /** The groups that it has values of. */
+  groups(): readonly Group[]
+  /**
+   * Makes what these ranges hold what `entries` say, in one transaction: each place goes from what it was to what it is to be, and those
+   * that nothing is said of are removed, but `kept`. The revision reached stays as it is.
+   */
+  copy(ranges: readonly PlaceRange[], entries: readonly ReplicaEntry[], kept: Place): Promise<void>
 }
 
 export interface WatchFeedOptions {
@@ -28,7 +41,10 @@ export interface WatchFeedOptions {
   readonly onNonce: (nonce: string, revision: Revision) => void
 }
 
-/** Keeps the replica up to date by one watch of the whole prefix; when that history is gone, by a snapshot at one revision. */
+/**
+ * Keeps the replica up to date by one watch of the whole prefix. When that history is gone, a snapshot at one revision is copied over the
+ * replica, page by page, what differs alone: a request that is under way meanwhile finds each place as it was or as it is, never missing.
+ */
 export class WatchFeed {
   readonly #options: WatchFeedOptions
   #reached: Revision
@@ -39,6 +55,8 @@ export class WatchFeed {
   #closed = false
   #needsSnapshot: boolean
   #isCopying = false
+  /** The replica is of the cluster's own history: until that was compared nothing is known. */
+  #isCompared = false
   #endpoint = 0
   /** When the member watched at was last gone to. */
   #since = Number.NEGATIVE_INFINITY
@@ -53,6 +71,11 @@ export class WatchFeed {
   /** The replica shows every change up to this revision. */
   get reached(): Revision {
     return this.#reached
+  }
+
+  /** Whether the replica shows every change up to this revision, and no other. */
+  shows(revision: Revision): boolean {
+    return this.#isCompared && !this.#needsSnapshot && this.#reached >= revision
   }
 
   /** How many times the history had to be skipped by a snapshot. */
@@ -70,7 +93,7 @@ export class WatchFeed {
 
   /** Whether the replica reached a revision within so many milliseconds. */
   waitFor(revision: Revision, milliseconds: number): Promise<boolean> {
-    if (this.#reached >= revision) return Promise.resolve(true)
+    if (this.shows(revision)) return Promise.resolve(true)
     return new Promise((resolve) => {
       const waiter = {
         revision,
@@ -106,12 +129,10 @@ export class WatchFeed {
   }
 
   async #run(): Promise<void> {
-    let compared = false
     while (!this.#closed) {
       const endpoint = this.#endpoint
       try {
-        if (!compared) await this.#compareHistories(endpoint)
-        compared = true
+        if (!this.#isCompared) await this.#compareHistories(endpoint)
         if (this.#needsSnapshot) await this.#copySnapshot(endpoint)
         await this.#follow(endpoint)
       } catch (error) {
@@ -124,15 +145,22 @@ export class WatchFeed {
     }
   }
 
-  /** A replica that is ahead of the cluster belongs to another history (a restored backup): it is copied anew. */
+  /** A replica that is ahead of the cluster belongs to another history (a restored backup): the cluster's is copied over it. */
   async #compareHistories(endpoint: number): Promise<void> {
     const { header } = await this.#options.client.range(
       { key: this.#options.keys.head, limit: 1 },
       { deadline: callMilliseconds, endpoint },
     )
-    if (revisionOf(header.revision) >= this.#reached) return
-    this.#options.log('warn', `the replica is at revision ${this.#reached}, the cluster at ${header.revision}: the replica is copied anew`)
-    this.#needsSnapshot = true
+    if (revisionOf(header.revision) < this.#reached) {
+      this.#options.log(
+        'warn',
+        `the replica is at revision ${this.#reached}, the cluster at ${header.revision}: the replica is copied anew`,
+      )
+      this.#needsSnapshot = true
+    }
+    this.#isCompared = true
+    // An empty cluster tells nothing that would wake them.
+    this.#wake()
   }
 
   async #copySnapshot(endpoint: number): Promise<void> {
@@ -147,16 +175,15 @@ export class WatchFeed {
   async #copyFrom(endpoint: number): Promise<void> {
     const { client, keys, replica, log, onNonce } = this.#options
     this.#problem = 'the replica is being copied from the cluster'
-    this.#reached = 0
-    await replica.clear()
-    await replica.apply(1, [{ place: copying, value: Buffer.of(1) }])
+    await replica.apply(Math.max(replica.revision(), 1), [{ place: copying, value: Buffer.of(1) }])
+    const groups = replica.groups()
     let count = 0
     let revision = 0
     for await (const page of readSnapshot(client, keys, { deadline: pageMilliseconds, endpoint })) {
       revision = page.revision
       count += page.entries.length
-      for (const { nonce, changedAt } of page.entries) onNonce(nonceText(nonce), changedAt)
-      await Promise.all(byRevision(page.entries).map(([changedAt, writes]) => replica.apply(changedAt, writes)))
+      for (const { nonce, revision: changedAt } of page.entries) if (nonce !== undefined) onNonce(nonceText(nonce), changedAt)
+      await replica.copy(rangesOf(keys, groups, page.after, page.through), page.entries, copying)
     }
     await replica.apply(revision, [{ place: copying, value: undefined }])
     this.#snapshots++
@@ -168,7 +195,7 @@ export class WatchFeed {
   async #follow(endpoint: number): Promise<void> {
     this.#since = performance.now()
     const { client, keys } = this.#options
-    const request = { key: keys.prefix, rangeEnd: keys.end, startRevision: this.#reached + 1, progressNotify: true, fragment: true }
+    const request = { ...keys.watched, startRevision: this.#reached + 1, progressNotify: true, fragment: true }
     const stream = client.watch(request, endpoint)
     const queue: WatchResponse[] = []
     let failure: unknown
@@ -235,7 +262,7 @@ export class WatchFeed {
 
   async #apply(events: readonly WatchEvent[]): Promise<void> {
     const { keys, replica, onNonce } = this.#options
-    const revisions = new Map<Revision, Write[]>()
+    const revisions = new Map<Revision, ReplicaWrite[]>()
     for (const { type, kv } of events) {
       const revision = revisionOf(kv.modRevision)
       let writes = revisions.get(revision)
@@ -244,7 +271,8 @@ export class WatchFeed {
         revisions.set(revision, writes)
       }
       const place = keys.placeOf(kv.key)
-      if (place !== undefined) writes.push(type === 'DELETE' ? { place, value: undefined } : writeOf(place, kv.value))
+      const write = type === 'DELETE' ? place && { place, value: undefined } : entryOf(keys, kv)
+      if (write !== undefined) writes.push(write)
       const nonce = type === 'PUT' ? nonceOf(kv.value) : undefined
       if (nonce !== undefined) onNonce(nonceText(nonce), revision)
     }
@@ -255,9 +283,14 @@ export class WatchFeed {
 
   #advance(revision: Revision): void {
     this.#reached = revision
+    this.#wake()
+  }
+
+  #wake(): void {
     if (this.#waiters.length === 0) return
-    const [ready, rest] = [this.#waiters.filter((w) => w.revision <= revision), this.#waiters.filter((w) => w.revision > revision)]
-    this.#waiters = rest
+    const ready = this.#waiters.filter((waiter) => this.shows(waiter.revision))
+    if (ready.length === 0) return
+    this.#waiters = this.#waiters.filter((waiter) => !ready.includes(waiter))
     for (const waiter of ready) waiter.wake(true)
   }
 }
@@ -271,18 +304,3 @@ const settlingMilliseconds = 300
 const callMilliseconds = 1000
 const pageMilliseconds = 10_000
 const queueLimit = 1000
-
-function writeOf(place: Write['place'], bytes: Buffer): Write {
-  const { value, terms, order } = decodeStored(bytes)
-  return { place, value, ...(terms === undefined ? {} : { terms }), ...(order === undefined ? {} : { order }) }
-}
-
-function byRevision(entries: readonly { readonly changedAt: Revision; readonly write: Write }[]): [Revision, Write[]][] {
-  const groups = new Map<Revision, Write[]>()
-  for (const { changedAt, write } of entries) {
-    const group = groups.get(changedAt)
-    if (group === undefined) groups.set(changedAt, [write])
-    else group.push(write)
-  }
-  return [...groups].sort(([a], [b]) => a - b)
-}

@@ -19,18 +19,25 @@ export class Application {
     return entry === undefined ? 0 : revisionOf(entry)
   }
 
-  write({ place, value, terms, order }: Write, revision: Revision, nonce: Uint8Array | undefined): void {
+  write(write: Write, revision: Revision, nonce: Uint8Array | undefined): void {
+    const { place } = write
     const key = valueKey(place)
     const isObject = place.kind === 'object'
     const before = this.#database.getBinary(key)
     if (before !== undefined && isObject) this.#removeTerms(place, before)
-    if (value === undefined) {
+    if (write.value === undefined) {
       this.#database.removeSync(key)
       return
     }
-    const entry = { revision, nonce, order: order ?? 0, terms: isObject ? distinct(terms ?? []) : [], value }
+    const entry = entryOf(write, revision, nonce)
     if (isObject) this.#addTerms(place, entry)
     this.#database.putSync(key, encodeEntry(entry))
+  }
+
+  /** Makes a place exactly what an entry says, where it is not that already. */
+  copy(write: Write, revision: Revision, nonce: Uint8Array | undefined): void {
+    const stored = this.#database.getBinaryFast(valueKey(write.place))
+    if (stored === undefined || !encodeEntry(entryOf(write, revision, nonce)).equals(stored)) this.write(write, revision, nonce)
   }
 
   /** Writes the counters, and the revision that the database has now reached. */
@@ -66,6 +73,12 @@ export class Application {
     if (counted === undefined) this.#counts.set(name, { key, by })
     else counted.by += by
   }
+}
+
+/** What the replica keeps of a write that is no removal. */
+export function entryOf({ place, value, terms, order }: Write, revision: Revision, nonce: Uint8Array | undefined) {
+  const isObject = place.kind === 'object'
+  return { revision, nonce, order: order ?? 0, terms: isObject ? distinct(terms ?? []) : [], value: value ?? nothing }
 }
 
 /** Reads what `finish` wrote: a counter, or the head. */

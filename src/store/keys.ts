@@ -7,6 +7,10 @@ import type { IndexTerm, Place, Space, Write } from './ledger.ts'
 const family = { head: 1, value: 2, index: 3, counter: 4 } as const
 const placeKinds = { object: 1, unique: 2, setting: 3 } as const
 
+const kindsByNumber: ReadonlyMap<number, Place['kind']> = new Map(
+  Object.entries(placeKinds).map(([kind, number]) => [number, kind as Place['kind']]),
+)
+
 /** Bytes that a term's value may have. */
 export const longestTerm = 512
 /** Bytes that an identifier or name may have. */
@@ -58,6 +62,17 @@ export function checkPlace({ space, id }: Place): void {
 /** The beginning of the keys of all places of a kind. */
 export function kindPrefix(space: Space, kind: Place['kind']): Buffer {
   return valueKey({ space, kind, id: '' })
+}
+
+/** Before the key of every value, and the beginning of them all. */
+export const firstValueKey = Buffer.from([family.value])
+
+export function groupOfValueKey(key: Uint8Array): Pick<Place, 'space' | 'kind'> {
+  const spaceEnd = key.indexOf(0, 1)
+  const kind = kindsByNumber.get(key[spaceEnd + 1] as number)
+  if (spaceEnd < 0 || kind === undefined) throw new RangeError('a key of the replica is of no known kind')
+  // A space in a stored key was made by `spaces.ts` before it was written.
+  return { space: text(key, 1, spaceEnd) as Space, kind }
 }
 
 export function idOfValueKey(key: Uint8Array, prefixLength: number): string {

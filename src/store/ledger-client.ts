@@ -1,9 +1,10 @@
 import { connect, type Socket } from 'node:net'
 import { KmipError, type ResultReason } from '../../spec/kmip-error.ts'
 import { MessageStream } from '../processes/message-stream.ts'
+import { BarrierCalls } from './barrier-calls.ts'
 import { openDatabase } from './database.ts'
 import type { ChangeSet, CommitOutcome, Ledger } from './ledger.ts'
-import { type BarrierKind, type FromLedger, largestFrame, type ToLedger } from './ledger-wire.ts'
+import { type Asked, type BarrierKind, type FromLedger, largestFrame, type ToLedger, type ToldError } from './ledger-wire.ts'
 import { LocalReplica } from './replica.ts'
 
 export interface RemoteLedgerOptions {
@@ -37,8 +38,7 @@ export class RemoteLedger implements Ledger {
   #problem: string | undefined = 'the ledger process has not been reached yet'
   #calls = 0
   #closed = false
-  #barrierInFlight: Promise<void> | undefined
-  #nextBarrier: Promise<void> | undefined
+  readonly #barriers = new BarrierCalls(async (patience) => void (await this.#call({ barrier: patience })))
   #whenUp: (() => void)[] = []
 
   constructor({ socketPath, directory }: RemoteLedgerOptions) {
@@ -53,8 +53,8 @@ export class RemoteLedger implements Ledger {
     while (this.#stream === undefined && !this.#closed) await new Promise<void>((resolve) => this.#whenUp.push(resolve))
   }
 
-  async barrier(): Promise<void> {
-    if (this.#barrierKind === 'asked' || this.#stream === undefined) await this.#sharedBarrier()
+  async barrier(patience?: number): Promise<void> {
+    if (this.#barrierKind === 'asked' || this.#stream === undefined) await this.#barriers.pass(patience)
     this.replica.renew()
   }
 
@@ -76,39 +76,18 @@ export class RemoteLedger implements Ledger {
     await this.#database.close()
   }
 
-  /**
-   * One barrier call is under way per process. Who comes while it is, waits for the next one: the call under way may have
-   * read the ledger before this request arrived.
-   */
-  #sharedBarrier(): Promise<void> {
-    if (this.#barrierInFlight === undefined) return this.#startBarrier()
-    this.#nextBarrier ??= this.#barrierInFlight.then(
-      () => this.#startBarrier(),
-      () => this.#startBarrier(),
-    )
-    return this.#nextBarrier
-  }
-
-  #startBarrier(): Promise<void> {
-    this.#nextBarrier = undefined
-    const call = this.#call({ barrier: true }).then(() => undefined)
-    this.#barrierInFlight = call.finally(() => {
-      if (this.#barrierInFlight === settled) this.#barrierInFlight = undefined
-    })
-    const settled = this.#barrierInFlight
-    return settled
-  }
-
   /** @throws KmipError GeneralFailure when the ledger process does not come back in time, or says so itself. */
-  async #call(message: { readonly barrier: true } | { readonly commit: ChangeSet }): Promise<CommitOutcome | undefined> {
+  async #call(asked: Asked): Promise<CommitOutcome | undefined> {
     if (this.#stream === undefined) await this.#back()
     const stream = this.#stream
     if (stream === undefined)
-      throw new KmipError('GeneralFailure', "The node's ledger process is not reachable; nothing was changed. Try again in a moment.")
+      throw new KmipError('GeneralFailure', "The node's ledger process is not reachable; nothing was changed. Try again in a moment.", {
+        retry: 'another-node',
+      })
     const call = ++this.#calls
     return new Promise((resolve, reject) => {
-      this.#waiting.set(call, { resolve, reject, ...('commit' in message ? { changes: message.commit } : {}) })
-      stream.send({ call, ...message })
+      this.#waiting.set(call, { resolve, reject, ...('commit' in asked ? { changes: asked.commit } : {}) })
+      stream.send({ call, ...asked })
     })
   }
 
@@ -141,7 +120,7 @@ export class RemoteLedger implements Ledger {
       const waiting = this.#waiting.get(message.call)
       this.#waiting.delete(message.call)
       if (message.error === undefined) waiting?.resolve(message.outcome)
-      else waiting?.reject(new KmipError(message.error.reason as ResultReason, message.error.message))
+      else waiting?.reject(errorOf(message.error))
     } else {
       this.#problem = message.problem
     }
@@ -154,7 +133,11 @@ export class RemoteLedger implements Ledger {
     this.#waiting.clear()
     for (const waiting of lost) {
       if (waiting.changes === undefined)
-        waiting.reject(new KmipError('GeneralFailure', 'The ledger process stopped while it was asked. Try again in a moment.'))
+        waiting.reject(
+          new KmipError('GeneralFailure', 'The ledger process stopped while it was asked. Try again in a moment.', {
+            retry: 'another-node',
+          }),
+        )
       else void this.#settle(waiting.changes, this.#instance).then(waiting.resolve)
     }
     if (!this.#closed) setTimeout(() => this.#connect(), retryEvery).unref()
@@ -164,7 +147,9 @@ export class RemoteLedger implements Ledger {
   async #settle(changes: ChangeSet, proposedTo: string | undefined): Promise<CommitOutcome> {
     await this.#back()
     if (this.#stream === undefined) return { outcome: 'unknown', why: 'the ledger process did not come back' }
+    const isSameProcess = this.#instance === proposedTo
     try {
+      if (!isSameProcess) await this.#call({ settled: true })
       await this.barrier()
     } catch (error) {
       return { outcome: 'unknown', why: (error as Error).message }
@@ -174,8 +159,8 @@ export class RemoteLedger implements Ledger {
       const nonce = this.replica.nonceOf(place)
       if (nonce !== undefined && Buffer.compare(nonce, changes.nonce) === 0)
         return { outcome: 'committed', revision: this.replica.revisionOf(place) }
-      // While the process lives that had the proposal, or a cluster may have it, it may take place yet.
-      if (this.#instance === proposedTo || this.#barrierKind === 'asked')
+      // While the process lives that had the proposal, it may take place yet.
+      if (isSameProcess || this.#instance === proposedTo)
         return { outcome: 'unknown', why: 'the connection to the ledger process was lost' }
       // Unchanged since the request relied on it, and never will be by that proposal.
       const guard = changes.guards.find(
@@ -185,6 +170,10 @@ export class RemoteLedger implements Ledger {
     }
     return { outcome: 'unknown', why: 'what it wrote has been written again since' }
   }
+}
+
+function errorOf({ reason, message, retry }: ToldError): KmipError {
+  return new KmipError(reason as ResultReason, message, { retry })
 }
 
 /** Opens the replica for reading and keeps a connection to the ledger process, made anew when it is lost. */

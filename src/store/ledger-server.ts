@@ -3,8 +3,8 @@ import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { KmipError } from '../../spec/kmip-error.ts'
 import { MessageStream } from '../processes/message-stream.ts'
-import type { Ledger } from './ledger.ts'
-import { type BarrierKind, type FromLedger, largestFrame, type ToLedger } from './ledger-wire.ts'
+import type { CommitOutcome, Ledger } from './ledger.ts'
+import { type Asked, type BarrierKind, type FromLedger, largestFrame, type ToLedger, type ToldError } from './ledger-wire.ts'
 
 export type { BarrierKind } from './ledger-wire.ts'
 
@@ -65,10 +65,20 @@ export async function serveLedger(ledger: Ledger, socketPath: string, barrier: B
 
 function answer(ledger: Ledger, message: ToLedger, stream: MessageStream<FromLedger, ToLedger>): void {
   const { call } = message
-  const work = 'commit' in message ? ledger.commit(message.commit) : ledger.barrier().then(() => undefined)
-  work.then(
+  carryOut(ledger, message).then(
     (outcome) => stream.send(outcome === undefined ? { call } : { call, outcome }),
-    (error: Error) =>
-      stream.send({ call, error: { reason: error instanceof KmipError ? error.reason : 'GeneralFailure', message: error.message } }),
+    (error: Error) => stream.send({ call, error: told(error) }),
   )
+}
+
+async function carryOut(ledger: Ledger, asked: Asked): Promise<CommitOutcome | undefined> {
+  if ('commit' in asked) return await ledger.commit(asked.commit)
+  if ('barrier' in asked) await ledger.barrier(asked.barrier)
+  else await ledger.earlierSettled?.()
+  return undefined
+}
+
+function told(error: Error): ToldError {
+  const { message } = error
+  return error instanceof KmipError ? { reason: error.reason, message, retry: error.retry } : { reason: 'GeneralFailure', message }
 }

@@ -56,11 +56,18 @@ export type CommitOutcome =
 export interface Ledger {
   /**
    * Resolves when the local replica holds every change that was answered anywhere before this call.
+   * @param patience milliseconds to wait at most; the ledger's own bound when left out
    * @throws KmipError GeneralFailure when that cannot be had (no majority), saying why.
    */
-  barrier(): Promise<void>
+  barrier(patience?: number): Promise<void>
   /** Durable (fsync'd; by a majority in a cluster) and visible to every later barrier when it resolves as committed. */
   commit(changes: ChangeSet): Promise<CommitOutcome>
+  /**
+   * Resolves when nothing can be committed any more that an earlier ledger process of this node proposed; what was, the next barrier shows.
+   * Absent where a process's end is the end of its proposals.
+   * @throws KmipError when that cannot be had
+   */
+  earlierSettled?(): Promise<void>
   /** Undefined while the ledger can serve; else why it cannot, for `/readyz` and error messages. */
   problem(): string | undefined
   close(): Promise<void>

@@ -1,12 +1,19 @@
-import { Application } from './apply-writes.ts'
+import { Application, readCount } from './apply-writes.ts'
 import { type Database, openDatabase } from './database.ts'
 import { dropReplicaAfterReboot, takeFolder } from './folder-lock.ts'
-import type { Revision, Write } from './ledger.ts'
+import { headKey, valueKey } from './keys.ts'
+import type { Place, Revision, Write } from './ledger.ts'
+import { type Group, groupsIn, idsIn, type PlaceRange } from './place-ranges.ts'
 import { LocalReplica } from './replica.ts'
 
 /** What a cluster's ledger tells of a write: `nonce` lets a worker settle a commit whose answer was lost. */
 export interface ReplicaWrite extends Write {
   readonly nonce?: Uint8Array
+}
+
+/** A write with the revision that made it. */
+export interface ReplicaEntry extends ReplicaWrite {
+  readonly revision: Revision
 }
 
 /** The one writer of a replica that follows another ledger (a cluster's). Never synced: after a crash of the machine it begins empty. */
@@ -44,8 +51,29 @@ export class ReplicaWriter {
     this.replica.renew()
   }
 
-  async clear(): Promise<void> {
-    await this.#database.clearAsync()
+  groups(): readonly Group[] {
+    this.replica.renew()
+    return groupsIn(this.#database)
+  }
+
+  /**
+   * Makes what these ranges hold what `entries` say, in one transaction: each place goes from what it was to what it is to be, and those
+   * that nothing is said of are removed, but `kept`. The revision reached stays as it is.
+   */
+  async copy(ranges: readonly PlaceRange[], entries: readonly ReplicaEntry[], kept: Place): Promise<void> {
+    await this.#database.childTransaction(() => {
+      const application = new Application(this.#database)
+      const said = new Set(entries.map(({ place }) => nameOf(place)))
+      for (const range of ranges) {
+        for (const id of idsIn(this.#database, range)) {
+          const place = { space: range.space, kind: range.kind, id }
+          const name = nameOf(place)
+          if (!said.has(name) && name !== nameOf(kept)) application.write({ place, value: undefined }, 0, undefined)
+        }
+      }
+      for (const entry of entries) application.copy(entry, entry.revision, entry.nonce)
+      application.finish(readCount(this.#database.getBinaryFast(headKey)))
+    })
     this.replica.renew()
   }
 
@@ -54,4 +82,8 @@ export class ReplicaWriter {
     await this.#database.close()
     this.#release()
   }
+}
+
+function nameOf(place: Place): string {
+  return valueKey(place).toString('latin1')
 }

@@ -196,16 +196,16 @@ test.serial('a replica whose copying was interrupted is copied anew', async (t) 
   const writer = open()
   t.is((await writer.ledger.commit(objectChange('whole-1', 'v', 0))).outcome, 'committed')
   const replica = memoryReplica()
-  let applied = 0
+  let copied = 0
   const dying: MemoryReplica = {
     ...replica,
-    async apply(revision, writes) {
-      if (++applied > 2) throw new Error('the disk is gone')
-      await replica.apply(revision, writes)
+    async copy(ranges, entries, kept) {
+      if (++copied > 1) throw new Error('the disk is gone')
+      await replica.copy(ranges, entries, kept)
     },
   }
   const broken = open({ replica: dying })
-  while (applied <= 2) await new Promise((resolve) => setTimeout(resolve, 20))
+  while (copied <= 1) await new Promise((resolve) => setTimeout(resolve, 20))
   t.regex(broken.ledger.problem() ?? '', /being copied|not met/)
   await broken.ledger.close()
   t.true(replica.revision() > 0)
