@@ -4,6 +4,7 @@ import { checkServerIdentity } from 'node:tls'
 import * as grpc from '@grpc/grpc-js'
 import { fromJSON, type MethodDefinition } from '@grpc/proto-loader'
 import type {
+  AlarmMember,
   EtcdMemberInfo,
   PutRequest,
   RangeRequest,
@@ -50,6 +51,7 @@ const methods = {
   memberRemove: method('Cluster', 'MemberRemove'),
   memberList: method('Cluster', 'MemberList'),
   memberPromote: method('Cluster', 'MemberPromote'),
+  alarm: method('Maintenance', 'Alarm'),
   status: method('Maintenance', 'Status'),
   defragment: method('Maintenance', 'Defragment'),
 }
@@ -64,6 +66,7 @@ export class EtcdClient {
   readonly #files: readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer]
   #preferred = 0
   #home: NodeJS.Timeout | undefined
+  #avoided: number | undefined
   #closed = false
 
   constructor(options: EtcdClientOptions) {
@@ -98,8 +101,24 @@ export class EtcdClient {
    */
   moveOn(from: number): void {
     if (this.#preferred !== from || this.#channels.length === 1) return
-    this.#preferred = (from + 1) % this.#channels.length
+    this.#preferred = this.#after(from)
     this.#comeHome()
+  }
+
+  /** Prefers other members to this one for as long as `work` takes. */
+  async without<T>(endpoint: number, work: () => Promise<T>): Promise<T> {
+    this.#avoided = endpoint
+    this.moveOn(endpoint)
+    try {
+      return await work()
+    } finally {
+      this.#avoided = undefined
+    }
+  }
+
+  #after(endpoint: number): number {
+    const next = (endpoint + 1) % this.#channels.length
+    return next === this.#avoided ? (next + 1) % this.#channels.length : next
   }
 
   range(request: RangeRequest, options: CallOptions): Promise<RangeResponse> {
@@ -142,6 +161,17 @@ export class EtcdClient {
     return this.#call(methods.status, {}, options)
   }
 
+  /** Takes a member's alarm back; etcd raises it again when its cause is still there. */
+  disarm(alarm: AlarmMember, options: CallOptions): Promise<unknown> {
+    return this.#call(methods.alarm, { action: 'DEACTIVATE', ...alarm }, options)
+  }
+
+  async alarms(options: CallOptions): Promise<readonly AlarmMember[]> {
+    const { alarms } = await this.#call<{ readonly alarms: readonly AlarmMember[] }>(methods.alarm, { action: 'GET' }, options)
+    return alarms
+  }
+
+  /** Rewrites one member's database file without its holes; that member answers nothing else meanwhile. */
   defragment(options: CallOptions): Promise<unknown> {
     return this.#call(methods.defragment, {}, options)
   }
@@ -169,7 +199,7 @@ export class EtcdClient {
     if (this.#preferred === 0 || this.#closed) return
     this.#home = setTimeout(async () => {
       const status = await this.status({ deadline: homeProbeMilliseconds, endpoint: 0 }).catch(() => undefined)
-      if (status !== undefined && status.leader !== '0' && !status.isLearner) this.#preferred = 0
+      if (this.#avoided !== 0 && status !== undefined && status.leader !== '0' && !status.isLearner) this.#preferred = 0
       else this.#comeHome()
     }, homeAfterMilliseconds)
     this.#home.unref()

@@ -114,8 +114,16 @@ export interface StatusResponse {
   readonly leader: string
   readonly raftIndex: string
   readonly raftAppliedIndex: string
+  /** Alarms among them: `memberID:... alarm:NOSPACE`. */
   readonly errors: readonly string[]
   readonly isLearner: boolean
+  /** '0' from etcd before 3.6. */
+  readonly dbSizeQuota: string
+}
+
+export interface AlarmMember {
+  readonly memberID: string
+  readonly alarm: 'NONE' | 'NOSPACE' | 'CORRUPT'
 }
 
 /** A revision or size as a number; etcd counts revisions from 1, so 2^53 is never reached. */

@@ -1,11 +1,15 @@
 import type { Place, Space } from '../store/index.ts'
 
 /**
- * Where things lie in etcd, all under one prefix that one watch follows:
+ * Where things lie in etcd, all under one prefix. One watch follows these:
  * - `<prefix>d` kind (1 byte), length of the space (2 bytes), space, identifier: the stored values;
  * - `<prefix>head`: written by every transaction that may change values, so its revision is the revision of the latest change;
  * - `<prefix>fence/<node>`: see `fence.ts`;
  * - `<prefix>mark/<n>`: carries the nonce of a change set that only removes.
+ * Replicas have no use for those that lie outside of that range:
+ * - `<prefix>cluster`: what all nodes must hold alike, see `shared-secrets.ts`;
+ * - `<prefix>time/<node>`: see `clock-watch.ts`;
+ * - `<prefix>turn/<task>/...`: see `single-runner.ts`.
  */
 export class Keys {
   readonly prefix: Buffer
@@ -35,12 +39,38 @@ export class Keys {
     return end
   }
 
+  /** The range that the watch follows. */
+  get watched(): { readonly key: Buffer; readonly rangeEnd: Buffer } {
+    return { key: this.#data, rangeEnd: this.#under('n') }
+  }
+
+  get cluster(): Buffer {
+    return this.#under('cluster')
+  }
+
+  time(node: string): Buffer {
+    return this.#under(`time/${node}`)
+  }
+
+  /** Of all nodes. */
+  get times(): { readonly key: Buffer; readonly rangeEnd: Buffer } {
+    return { key: this.#under('time/'), rangeEnd: this.#under('time0') }
+  }
+
+  turn(task: string): { readonly holder: Buffer; readonly pulse: Buffer } {
+    return { holder: this.#under(`turn/${task}/holder`), pulse: this.#under(`turn/${task}/pulse`) }
+  }
+
   fence(node: string): Buffer {
-    return Buffer.concat([this.prefix, Buffer.from(`fence/${node}`)])
+    return this.#under(`fence/${node}`)
   }
 
   mark(index: number): Buffer {
-    return Buffer.concat([this.prefix, Buffer.from(`mark/${index}`)])
+    return this.#under(`mark/${index}`)
+  }
+
+  #under(name: string): Buffer {
+    return Buffer.concat([this.prefix, Buffer.from(name)])
   }
 
   of(place: Place): Buffer {
