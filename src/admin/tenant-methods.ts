@@ -1,23 +1,19 @@
 import { z } from 'zod'
 import { Secret } from '../objects/index.ts'
 import type { PartitionDefinition, Tenant } from '../tenants/index.ts'
-import { permissionsOf, type TenantPolicy, tenantId } from '../tenants/index.ts'
+import { longestFreshness, permissionsOf, type TenantPolicy, tenantId } from '../tenants/index.ts'
 import type { AdminMethod } from './admin-server.ts'
 import type { AdministeredNode } from './administered-node.ts'
 import { checked, pem, text } from './parameters.ts'
 
 const named = z.strictObject({ tenant: text })
-const addition = z.strictObject({
-  tenant: text,
-  partition: text.optional(),
-  policy: z
-    .strictObject({
-      freshness: z.int().min(0).max(60_000).optional(),
-      defaultExtractable: z.boolean().optional(),
-      defaultSensitive: z.boolean().optional(),
-    })
-    .optional(),
+const policy = z.strictObject({
+  freshness: z.int().min(0).max(longestFreshness).optional(),
+  defaultExtractable: z.boolean().optional(),
+  defaultSensitive: z.boolean().optional(),
 })
+const addition = z.strictObject({ tenant: text, partition: text.optional(), policy: policy.optional() })
+const change = z.strictObject({ tenant: text, policy })
 const enrollment = z.strictObject({
   tenant: text,
   user: text,
@@ -59,6 +55,10 @@ export function tenantMethods(node: AdministeredNode): Record<string, AdminMetho
         destroyed: count({ onLine: false, destroyed: true }),
         users: users.map(({ name, permissions, createdAt }) => ({ name, permissions, createdAt })),
       }
+    },
+    'tenant.set': async (call) => {
+      const { tenant, policy } = checked(change, call)
+      return { tenant, policy: (await registry.setPolicy(tenant, defined(policy))).policy }
     },
     'tenant.remove': async (call) => {
       const { tenant: name } = checked(named, call)

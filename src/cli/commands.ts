@@ -10,7 +10,16 @@ import { partitionAdd, partitionList, partitionRemove, partitionShow } from './c
 import { ruleAdd, ruleList, ruleRemove } from './commands/rule.ts'
 import { serve } from './commands/serve.ts'
 import { start } from './commands/start.ts'
-import { tenantAdd, tenantDismiss, tenantEnroll, tenantList, tenantPassword, tenantRemove, tenantShow } from './commands/tenant.ts'
+import {
+  tenantAdd,
+  tenantDismiss,
+  tenantEnroll,
+  tenantList,
+  tenantPassword,
+  tenantRemove,
+  tenantSet,
+  tenantShow,
+} from './commands/tenant.ts'
 
 /** Every command, in the order of the overview. A new one is a file in commands/ and a line here. */
 export const commands: readonly Command[] = [
@@ -22,6 +31,7 @@ export const commands: readonly Command[] = [
   reload,
   tenantAdd,
   tenantList,
+  tenantSet,
   tenantShow,
   tenantRemove,
   tenantEnroll,

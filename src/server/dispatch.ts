@@ -35,14 +35,20 @@ export interface Caller {
   readonly identity: Identity
 }
 
+/** How current a request must find the store. */
+export type Bound = 'usual' | 'strict'
+
 /** What the dispatcher needs of the other rooms. */
 export interface DispatchDoors<C extends Caller = Caller> {
   readonly log: Log
   readonly metrics: Metrics
   /** The row of an operation; every operation that the messages name has one. */
   readonly entry: <O extends OperationName>(operation: O) => OperationEntry<O> | undefined
-  /** @throws KmipError GeneralFailure when it cannot be had. */
-  barrier(caller: C): Promise<void>
+  /**
+   * `usual` is what the caller's tenant has chosen, `strict` holds every change that was answered.
+   * @throws KmipError GeneralFailure when it cannot be had.
+   */
+  barrier(caller: C, bound: Bound): Promise<void>
   commit(changes: ChangeSet): Promise<CommitOutcome>
   /** @throws KmipError when the tenant's partition cannot be used. */
   begin(identity: Identity, message: RequestMessage, milliseconds: number): Attempt | Promise<Attempt>
@@ -72,7 +78,8 @@ export async function dispatch<C extends Caller>(message: RequestMessage, caller
   if (refused !== undefined) return respond(message, milliseconds, refuseAll(message, refused))
   try {
     for (let attempt = 1; ; attempt++) {
-      const run = new Run(message, caller, milliseconds, doors)
+      // What it met is newer than what it saw: an earlier barrier would show it the same again.
+      const run = new Run(message, caller, milliseconds, attempt === 1 ? 'usual' : 'strict', doors)
       const answer = await run.answer()
       if (answer !== 'conflict') return answer
       doors.metrics.conflicts++
@@ -98,12 +105,14 @@ class Run<C extends Caller> {
   readonly #caller: C
   readonly #doors: DispatchDoors<C>
   readonly #milliseconds: number
+  readonly #bound: Bound
   readonly #failures: Failures
   #identity: Identity
   #identifiers: BatchIdentifiers | undefined
 
-  constructor(message: RequestMessage, caller: C, milliseconds: number, doors: DispatchDoors<C>) {
+  constructor(message: RequestMessage, caller: C, milliseconds: number, bound: Bound, doors: DispatchDoors<C>) {
     this.#message = message
+    this.#bound = bound
     this.#caller = caller
     this.#identity = caller.identity
     this.#milliseconds = milliseconds
@@ -116,7 +125,7 @@ class Run<C extends Caller> {
     const doors = this.#doors
     if (needsBarrier(message, doors)) {
       const began = performance.now()
-      await doors.barrier(this.#caller)
+      await doors.barrier(this.#caller, this.#bound)
       doors.metrics.barrier.observe(performance.now() - began)
     }
     const identified = doors.identify(this.#caller, message)

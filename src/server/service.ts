@@ -7,12 +7,13 @@ import { operationTable } from '../operations/index.ts'
 import type { Ledger } from '../store/index.ts'
 import { authenticate, type Credential, type Identities, type Identity, type Passwords, type Settings } from '../tenants/index.ts'
 import type { TtlvError } from '../ttlv/index.ts'
-import type { Attempt, Caller, DispatchDoors } from './dispatch.ts'
+import type { Attempt, Bound, Caller, DispatchDoors } from './dispatch.ts'
 import type { TreeService } from './http-connection.ts'
 import type { ServerLimits } from './limits.ts'
 import type { Service } from './listener.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import { RecentBarriers } from './recent-barriers.ts'
 import { Responder } from './responder.ts'
 
 /** A connection's holder: who its certificate makes it, as of one generation of the settings. */
@@ -39,16 +40,16 @@ export interface ServiceParts {
 export class KmipService implements Service<Peer>, TreeService<Peer> {
   readonly #parts: ServiceParts
   readonly #responder: Responder<Peer>
-  readonly #barriers: SharedBarriers
+  readonly #barriers: RecentBarriers
 
   constructor(parts: ServiceParts) {
     this.#parts = parts
-    this.#barriers = new SharedBarriers(parts.ledger, parts.now)
+    this.#barriers = new RecentBarriers(parts.ledger)
     const doors: Omit<DispatchDoors<Peer>, 'size'> = {
       log: parts.log,
       metrics: parts.metrics,
       entry: <O extends OperationName>(operation: O) => operationTable[operation],
-      barrier: (peer) => this.#barrier(peer),
+      barrier: (peer, bound) => this.#barrier(peer, bound),
       commit: (changes) => parts.ledger.commit(changes),
       begin: parts.begin,
       identify: (peer, message) => this.#identify(peer, message),
@@ -94,9 +95,9 @@ export class KmipService implements Service<Peer>, TreeService<Peer> {
     return this.#responder.refuseTree(error)
   }
 
-  #barrier({ identity }: Peer): Promise<void> {
+  #barrier({ identity }: Peer, bound: Bound): Promise<void> {
     const freshness = this.#parts.settings.view().tenants.get(identity.tenant)?.value.policy.freshness ?? 0
-    return this.#barriers.pass(freshness)
+    return freshness > 0 && bound === 'usual' ? this.#barriers.pass(freshness) : this.#parts.ledger.barrier()
   }
 
   /** The settings may have moved on since the connection was identified: a removed tenant or user, a withdrawn permission. */
@@ -109,30 +110,6 @@ export class KmipService implements Service<Peer>, TreeService<Peer> {
     }
     if (message.header.credentials.length === 0) return peer.identity
     return authenticate(peer.identity, message.header.credentials.map(credentialOf), view, passwords)
-  }
-}
-
-/** The ledger's barrier, and for tenants that allow it one that began a little earlier. */
-class SharedBarriers {
-  readonly #ledger: Ledger
-  readonly #now: () => number
-  #lastBegan = Number.NEGATIVE_INFINITY
-
-  constructor(ledger: Ledger, now: () => number) {
-    this.#ledger = ledger
-    this.#now = now
-  }
-
-  /** @param freshness milliseconds that the barrier may have begun before now */
-  pass(freshness: number): Promise<void> {
-    return freshness > 0 ? this.#passRecent(freshness) : this.#ledger.barrier()
-  }
-
-  async #passRecent(freshness: number): Promise<void> {
-    const now = this.#now()
-    if (now - this.#lastBegan <= freshness) return
-    await this.#ledger.barrier()
-    if (now > this.#lastBegan) this.#lastBegan = now
   }
 }
 

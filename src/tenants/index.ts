@@ -7,15 +7,16 @@ export { OpenPartitions, type PartitionOpener, type TenantContext } from './part
 export { Passwords } from './passwords.ts'
 export { type Permission, permissions, permissionsOf, type Role, roles } from './permissions.ts'
 export { Registry, type RegistryParts, type RuleRequest } from './registry.ts'
-export type {
-  PartitionDefinition,
-  Pkcs11PartitionDefinition,
-  Rule,
-  Settings,
-  SettingsView,
-  SoftwarePartitionDefinition,
-  Tenant,
-  TenantPolicy,
-  User,
+export {
+  longestFreshness,
+  type PartitionDefinition,
+  type Pkcs11PartitionDefinition,
+  type Rule,
+  type Settings,
+  type SettingsView,
+  type SoftwarePartitionDefinition,
+  type Tenant,
+  type TenantPolicy,
+  type User,
 } from './settings.ts'
 export type { TrustFile } from './trust.ts'

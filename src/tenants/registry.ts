@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Secret } from '../objects/secret.ts'
 import type { Ledger, Replica, Space } from '../store/ledger.ts'
 import { certificateFields } from './certificate.ts'
@@ -107,12 +108,18 @@ export class Registry {
     return { tenant, users: users.map(withoutPassword) }
   }
 
+  /**
+   * Changes parts of a tenant's policy. With a shorter freshness it resolves when the longer one has run out on every node: a request that
+   * was let in by it may rely on a barrier from before the change.
+   */
   async setPolicy(name: string, policy: Partial<TenantPolicy>): Promise<Tenant> {
-    return await this.#change((view) => {
+    const { tenant, before } = await this.#change((view) => {
       const { value, revision } = view.tenants.get(requireTenant(view, name).id)!
       const tenant = { ...value, policy: { ...value.policy, ...policy } }
-      return { changes: [{ kind: 'tenant', id: value.id, value: tenant, revision }], result: tenant }
+      return { changes: [{ kind: 'tenant', id: value.id, value: tenant, revision }], result: { tenant, before: value.policy } }
     })
+    if (tenant.policy.freshness < before.freshness) await sleep(before.freshness * clockDrift)
+    return tenant
   }
 
   /** Registers a user, or gives one that is registered another role. */
@@ -229,6 +236,8 @@ export class Registry {
 type Plan<T> = (view: SettingsView) => { readonly changes: readonly SettingChange[]; readonly result: T }
 
 const attempts = 10
+/** Two nodes' clocks measure the same time with less difference than this. */
+const clockDrift = 1.01
 const defaultPolicy: TenantPolicy = { freshness: 0, defaultExtractable: true, defaultSensitive: false }
 
 function makeRule({ id, anchor, match, tenant, user, role }: RuleRequest): Rule {

@@ -14,6 +14,9 @@ export interface Tenant {
   readonly policy: TenantPolicy
 }
 
+/** Milliseconds: who can bear more than this has no use for a cluster. */
+export const longestFreshness = 10_000
+
 export interface TenantPolicy {
   /** Milliseconds for which a request may rely on an earlier barrier; 0, the default, means that every answer is a fact. */
   readonly freshness: number

@@ -13,12 +13,16 @@ import type { Identity } from '../../src/tenants/index.ts'
 class Fake {
   readonly stored = new Set<string>()
   readonly outcomes: CommitOutcome['outcome'][] = []
-  barriers = 0
+  readonly bounds: string[] = []
   commits = 0
   made = 0
   staged: string[][] = []
   permissions = new Set(['create', 'read', 'lifecycle', 'destroy', 'register', 'locate', 'use', 'attributes'])
   thrown: unknown = new KmipError('WrongKeyLifecycleState', 'as it must')
+
+  get barriers(): number {
+    return this.bounds.length
+  }
 
   doors(): DispatchDoors {
     const metrics = new Metrics('test')
@@ -26,8 +30,8 @@ class Fake {
       log: silentLog(),
       metrics,
       entry: (operation) => (this.#table as Partial<Record<OperationName, unknown>>)[operation] as never,
-      barrier: async () => {
-        this.barriers++
+      barrier: async (_caller, bound) => {
+        this.bounds.push(bound)
       },
       commit: async (changes) => {
         this.commits++
@@ -223,7 +227,7 @@ test('a conflict runs the request again from its barrier', async (t) => {
   fake.outcomes.push('conflict', 'conflict')
   const response = await run(fake, request([['Create'], ['Get']]))
   t.deepEqual(shown(response), ['Create Success k3', 'Get Success k3'])
-  t.deepEqual([fake.barriers, fake.commits, [...fake.stored]], [3, 3, ['k3']])
+  t.deepEqual([fake.bounds, fake.commits, [...fake.stored]], [['usual', 'strict', 'strict'], 3, ['k3']])
 })
 
 test('conflicts without end are answered, and nothing is changed', async (t) => {

@@ -52,6 +52,18 @@ test('settings are read again only when a setting changed', async (t) => {
   t.is(registry.settings.view().tenants.get('bank')?.value.policy.freshness, 5)
 })
 
+test('a shorter freshness is answered when the longer one has run out; a longer one at once', async (t) => {
+  const { registry } = await withTenant()
+  const elapsed = async (freshness: number) => {
+    const began = performance.now()
+    await registry.setPolicy('bank', { freshness })
+    return performance.now() - began
+  }
+  t.true((await elapsed(300)) < 300)
+  t.true((await elapsed(100)) >= 300)
+  t.true((await elapsed(0)) >= 100)
+})
+
 test('concurrent changes are each made on what is there', async (t) => {
   const { registry, other } = await withTenant()
   await Promise.all([registry.enroll('bank', 'a'), other.enroll('bank', 'b'), registry.enroll('bank', 'c')])

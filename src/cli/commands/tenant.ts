@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { IssuedCertificate } from '../../admin/index.ts'
-import { permissions, roles } from '../../tenants/index.ts'
-import { type Command, CommandError, numberOption, textOption } from '../command.ts'
+import { longestFreshness, permissions, roles } from '../../tenants/index.ts'
+import { type Command, CommandError, numberOption, type OptionHelp, textOption, UsageError } from '../command.ts'
 import { askNode, bundleFolder, configOf, dataWords, shownPath } from '../place.ts'
 
 interface TenantSummary {
@@ -10,6 +10,18 @@ interface TenantSummary {
   readonly partition: string
   readonly kind: string
   readonly createdAt: string
+}
+
+const freshnessOption: OptionHelp = {
+  type: 'string',
+  value: 'MS',
+  help: `milliseconds that a Destroy may go unseen on other nodes, ${longestFreshness} at most; 0 unless said`,
+}
+
+function freshnessWords(milliseconds: unknown): string {
+  return milliseconds === 0
+    ? '0 ms: what was answered is seen everywhere at once'
+    : `${milliseconds} ms: a Destroy may go unseen on other nodes for so long`
 }
 
 export const tenantAdd: Command = {
@@ -21,7 +33,7 @@ tresor partition add. Next: tresor tenant enroll NAME USER makes a client certif
   arity: [1, 1],
   options: {
     partition: { type: 'string', value: 'P', help: 'the partition that holds its keys' },
-    freshness: { type: 'string', value: 'MS', help: 'milliseconds that a Destroy may go unseen on other nodes; 0 unless said' },
+    freshness: freshnessOption,
   },
   async run(invocation) {
     const { output } = invocation
@@ -80,10 +92,28 @@ export const tenantShow: Command = {
       partition: `${partition} (${kind})`,
       created: createdAt,
       objects: `${objects}, and ${destroyed} destroyed`,
-      freshness: policy.freshness === 0 ? '0 ms: what was answered is seen everywhere at once' : `${policy.freshness} ms`,
+      freshness: freshnessWords(policy.freshness),
       'new keys': `${policy.defaultExtractable === true ? 'extractable' : 'not extractable'}, ${policy.defaultSensitive === true ? 'sensitive' : 'not sensitive'} where the client says nothing`,
       users: users.map(({ name, permissions: given }) => `${name} (${given.join(' ')})`),
     })
+  },
+}
+
+export const tenantSet: Command = {
+  name: 'tenant set',
+  usage: 'NAME --freshness MS',
+  summary: 'Change how long a change may go unseen by the requests of a tenant.',
+  details: `With 0, the default, every request sees all that was answered before it came, on whichever node. With more, its requests may rely on
+what their node knew so many milliseconds ago (${longestFreshness} at most), which spares them a round trip to the other nodes; a Destroy or Revoke
+may go unseen for so long on nodes that it was not sent to. A shorter time holds on all nodes when this command ends.`,
+  arity: [1, 1],
+  options: { freshness: freshnessOption },
+  async run(invocation) {
+    const [tenant] = invocation.arguments
+    const freshness = numberOption(invocation, 'freshness')
+    if (freshness === undefined) throw new UsageError('--freshness MS is missing: what is to be set')
+    await askNode(invocation, 'tenant.set', { tenant, policy: { freshness } })
+    invocation.output.step('freshness', `${freshnessWords(freshness)}, for tenant ${tenant}`, { tenant, freshness })
   },
 }
 
