@@ -52,6 +52,8 @@ export interface RunningNode {
   /** This node's part of the cluster, where there is one. */
   readonly cluster: ClusterNode | undefined
   readonly processes: Processes
+  /** Sentences about what keeps its ledger from serving. */
+  problems(): readonly string[]
   /** Opens a partition in this process, for administration. */
   readonly openPartition: PartitionOpener
   /** Lets requests in progress end, for at most so many milliseconds (10,000 when left out), then closes everything. */
@@ -85,6 +87,7 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
     const sockets = await serveLedgerWhereNeeded(config, folder, ledger, cluster)
     if (sockets !== undefined) closing.push(() => sockets.close())
     const metrics = new Metrics('ledger')
+    const problems = () => cluster?.problems() ?? [ledger.problem()].filter((problem) => problem !== undefined)
     // Taken before the files are read for the first time: what changes from here on is a change.
     const files = await serverFilesMark(config, folder)
     const processes = await startProcesses({
@@ -96,10 +99,7 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
       hsm: hsmPartitions(registry),
       operator: config.operator,
       own: () => metrics.snapshot(),
-      problems: async () => {
-        const problem = (await cluster?.problem()) ?? ledger.problem()
-        return problem === undefined ? [] : [problem]
-      },
+      problems,
     })
     const watching = watch(config, folder, files, { registry, ledger, processes, log })
     return {
@@ -111,6 +111,7 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
       registry,
       cluster,
       processes,
+      problems,
       openPartition,
       stop: async (milliseconds = drainMilliseconds) => {
         clearInterval(watching)

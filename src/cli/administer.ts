@@ -48,7 +48,6 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
     node: {
       registry,
       status: async () => {
-        const problem = (await node.cluster?.problem()) ?? ledger.problem()
         return {
           version,
           pid: process.pid,
@@ -57,7 +56,7 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
           operator:
             processes.operatorPort === undefined ? undefined : addressText({ host: config.operator.host, port: processes.operatorPort }),
           processes: processes.pids(),
-          problems: problem === undefined ? [] : [problem],
+          problems: node.problems(),
         }
       },
       newSoftwareRing: async (name) => {

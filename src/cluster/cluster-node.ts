@@ -4,7 +4,9 @@ import { EtcdClient } from './etcd-client.ts'
 import { type EtcdLedger, openEtcdLedger } from './etcd-ledger.ts'
 import { type Member, memberLimits, startMember } from './etcd-member.ts'
 import { type CertifyPeer, type JoinListener, startJoinListener } from './join-listener.ts'
+import { Keys } from './keys.ts'
 import { type ClusterState, clusterState, promoteWhenReady, removeMember } from './membership.ts'
+import { type NodeWatch, type NodeWatchChoices, startNodeWatch } from './node-watch.ts'
 import type { Log, Timing } from './timing.ts'
 import type { ReplicaTarget } from './watch-feed.ts'
 
@@ -14,6 +16,9 @@ export interface ClusterNodeOptions {
   readonly replica: ReplicaTarget
   /** The etcd program's path; searched for when left out. */
   readonly etcd?: string
+  /** Bytes that its member's database may take; `defaultQuota` when left out. */
+  readonly quota?: number
+  readonly watch?: NodeWatchChoices
   readonly timing?: Partial<Timing>
   readonly log?: Log
   /** Opens the join listener on this node. */
@@ -26,21 +31,24 @@ export interface ClusterNodeOptions {
 }
 
 /** A node's part of the cluster, running. */
-export interface ClusterNode {
+export interface ClusterNode extends NodeWatch {
   readonly name: string
   readonly ledger: EtcdLedger
-  readonly member: Member
+  /** Undefined where an operator runs etcd. */
+  readonly member: Member | undefined
   readonly joinListener: JoinListener | undefined
-  /** Why this node cannot serve, its etcd member included; undefined when all is well. */
-  problem(): Promise<string | undefined>
   state(): Promise<ClusterState>
   /** Removes a member for good. `id` as in `MemberState`. */
   remove(id: string): Promise<void>
-  close(): Promise<void>
+}
+
+/** One whose etcd member is supervised. */
+export interface SupervisingNode extends ClusterNode {
+  readonly member: Member
 }
 
 /** Starts the node's etcd member, its ledger and, where asked, its join listener; a member that is still a learner gets its vote when it has caught up. */
-export async function startClusterNode(options: ClusterNodeOptions): Promise<ClusterNode> {
+export async function startClusterNode(options: ClusterNodeOptions): Promise<SupervisingNode> {
   const membership = await readMembership(options.folder)
   const paths = clusterPaths(options.folder)
   if (membership === undefined)
@@ -58,6 +66,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
     clusterToken: membership.clusterToken,
     tls: paths.tls,
     log,
+    ...(options.quota === undefined ? {} : { quota: options.quota }),
   })
   const connection = { endpoints: membership.endpoints, tls: paths.tls }
   const client = new EtcdClient(connection)
@@ -68,6 +77,15 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
     limits: memberLimits,
     log,
     ...(options.timing === undefined ? {} : { timing: options.timing }),
+  })
+  const watch = startNodeWatch({
+    client,
+    keys: new Keys(),
+    node: membership.node,
+    ledger,
+    log,
+    member: { process: member, quota: options.quota },
+    choices: options.watch,
   })
   let stopped = false
   const promoted = promoteWhenReady(client, membership.peerUrl, log, () => stopped)
@@ -90,16 +108,17 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
       ? undefined
       : await startJoinListener({ ...options.join, folder: options.folder, clusterToken: membership.clusterToken, client, log })
   return {
+    ...watch,
     name: membership.node,
     ledger,
     member,
     joinListener,
-    problem: async () => ledger.problem() ?? (await member.problem()),
     state: () => clusterState(client),
     remove: (id) => removeMember(client, id),
     async close() {
       stopped = true
       clearInterval(learning)
+      await watch.close()
       await joinListener?.close()
       await ledger.close()
       await promoted

@@ -38,6 +38,8 @@ export class CommitQueue {
   #raisePatience = raiseMilliseconds
   #replaced: string | undefined
   #closed = false
+  /** Transactions sent to etcd, and the change sets in them. */
+  readonly sent = { transactions: 0, changeSets: 0 }
 
   constructor(options: CommitQueueOptions) {
     this.#options = options
@@ -118,6 +120,8 @@ export class CommitQueue {
     }
     const endpoint = client.preferred
     this.#transactions++
+    this.sent.transactions++
+    this.sent.changeSets += batch.length
     try {
       const response = await client.txn(transactionOf(batch, keys, fence), { deadline: timing.attempt, endpoint })
       if (response.succeeded) {

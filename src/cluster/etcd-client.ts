@@ -228,6 +228,8 @@ export function isRefusal(error: unknown): boolean {
 /** What went wrong, without gRPC's numbers. */
 export function describeFailure(error: unknown): string {
   const { details, message } = error as Partial<grpc.ServiceError>
+  if (details?.includes('database space exceeded') === true)
+    return "etcd's database is full (NOSPACE): keys can be used, nothing can be changed until it has room; /readyz has the cure"
   return details !== undefined && details !== '' ? details : (message ?? String(error))
 }
 

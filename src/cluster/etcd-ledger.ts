@@ -83,6 +83,22 @@ export class EtcdLedger implements Ledger {
     return this.#feed.reached
   }
 
+  /** Numbers for metrics, by their names. */
+  counters(): Readonly<Record<string, number>> {
+    const { transactions, changeSets } = this.#queue.sent
+    return {
+      etcd_transactions_total: transactions,
+      etcd_change_sets_total: changeSets,
+      replica_snapshots_total: this.#feed.snapshots,
+    }
+  }
+
+  /** Asks and watches at other members than the node's own for as long as `work` takes. */
+  withoutOwnMember(work: () => Promise<void>): Promise<void> {
+    this.#feed.leave(0)
+    return this.#client.without(0, work)
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#probe)
     this.#barrier.close()

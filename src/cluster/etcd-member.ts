@@ -28,9 +28,12 @@ export interface MemberOptions {
   /** Milliseconds. */
   readonly heartbeat?: number
   readonly election?: number
-  /** Bytes after which etcd takes no more writes. */
+  /** Bytes after which etcd takes no more writes; `defaultQuota` unless said. */
   readonly quota?: number
 }
+
+/** What etcd's makers advise as the most. */
+export const defaultQuota = 8 * 1024 ** 3
 
 /** The limits of a member that Tresor supervises. */
 export const memberLimits: TransactionLimits = { operations: 2048, bytes: 1024 * 1024, sets: 32 }
@@ -39,6 +42,8 @@ export interface Member {
   readonly clientUrl: string
   /** Undefined while etcd is down. */
   readonly pid: number | undefined
+  /** Its last warning or error. */
+  readonly lastWords: string
   /** Undefined while the member takes part; else what is wrong with it. */
   problem(): Promise<string | undefined>
   /** Ends etcd and waits until it is gone. */
@@ -78,6 +83,10 @@ class SupervisedMember implements Member {
 
   get pid(): number | undefined {
     return this.#child?.pid
+  }
+
+  get lastWords(): string {
+    return this.#lastWords
   }
 
   start(): void {
@@ -217,7 +226,6 @@ function readLogLine(line: string): { level: 'info' | 'warn' | 'error'; text: st
 /** Twice as fast as etcd's own defaults: the next write after a leader's death comes within a second. */
 const defaultHeartbeat = 50
 const defaultElection = 500
-const defaultQuota = 8 * 1024 ** 3
 
 const firstPauseMilliseconds = 100
 const longestPauseMilliseconds = 5000

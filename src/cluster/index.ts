@@ -1,11 +1,11 @@
 /** The cluster: etcd as the ledger, the supervised etcd member, membership and joining. */
 export { etcdDefaultLimits, type TransactionLimits } from './change-transaction.ts'
 export { type ClusterMembership, clusterPaths, readMembership } from './cluster-folder.ts'
-export { type ClusterNode, type ClusterNodeOptions, startClusterNode } from './cluster-node.ts'
+export { type ClusterNode, type ClusterNodeOptions, type SupervisingNode, startClusterNode } from './cluster-node.ts'
 export { type EtcdBinary, findEtcd } from './etcd-binary.ts'
 export { EtcdClient, type EtcdClientOptions, type TlsFiles } from './etcd-client.ts'
 export { type EtcdLedger, type EtcdLedgerOptions, openEtcdLedger } from './etcd-ledger.ts'
-export { type Member, type MemberOptions, memberLimits, startMember } from './etcd-member.ts'
+export { defaultQuota, type Member, type MemberOptions, memberLimits, startMember } from './etcd-member.ts'
 export { type InviteOptions, invite } from './invitations.ts'
 export { initCluster, type Joined, joinCluster } from './join.ts'
 export { type CertifyPeer, type JoinListener, type JoinListenerOptions, type NodeAddresses, startJoinListener } from './join-listener.ts'

@@ -121,6 +121,11 @@ export class WatchFeed {
     this.#stop?.()
   }
 
+  /** Goes to another member, if it watches at this one, which will be silent for a while. */
+  leave(endpoint: number): void {
+    if (this.#endpoint === endpoint) this.leaveSilentMember()
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#stop?.()

@@ -22,7 +22,7 @@ export interface ProcessesOptions {
   /** The numbers of this process where it serves no clients itself. */
   readonly own: () => Promise<MetricsSnapshot>
   /** Sentences about what keeps the node from serving. */
-  readonly problems: () => Promise<readonly string[]>
+  readonly problems: () => readonly string[]
 }
 
 /** A partition's definition, as the hsm process knows to read it. */
@@ -74,7 +74,7 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
         {
           health: () => undefined,
           readiness: async () => ({
-            blocking: [...service.missing(), ...(await options.problems())],
+            blocking: [...service.missing(), ...options.problems()],
             // What the hsm process says of its partitions is nearer to the cause than what a worker heard from it.
             partitions: { ...(await service.partitionProblems()), ...(await hsm.problems()) },
           }),

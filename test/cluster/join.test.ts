@@ -5,12 +5,12 @@ import test from 'ava'
 import { type Authority, createAuthority, issuePeer } from '../../certs/index.ts'
 import {
   type CertifyPeer,
-  type ClusterNode,
   clusterPaths,
   initCluster,
   invite,
   joinCluster,
   type NodeAddresses,
+  type SupervisingNode,
   startClusterNode,
 } from '../../src/cluster/index.ts'
 import { decodeJoinToken, encodeJoinToken } from '../../src/cluster/join-token.ts'
@@ -21,7 +21,7 @@ import { type MemoryReplica, memoryReplica } from '../support/memory-replica.ts'
 let folder: string
 let authority: Authority
 let ports: number[]
-const nodes: { node: ClusterNode; replica: MemoryReplica }[] = []
+const nodes: { node: SupervisingNode; replica: MemoryReplica }[] = []
 
 const certify: CertifyPeer = (request) => issuePeer(authority, request)
 const address = (index: number): NodeAddresses => ({
@@ -96,7 +96,7 @@ test.serial('the first node finds the others when its own member is gone', async
   await nodes[0]!.node.member.stop()
   await nodes[0]!.node.ledger.barrier()
   t.is((await nodes[0]!.node.ledger.commit(objectChange('without-own-member', 'v', 0))).outcome, 'committed')
-  t.regex((await nodes[0]!.node.problem()) ?? '', /etcd is not running/)
+  t.regex(nodes[0]!.node.problems().join(), /etcd is not running/)
 })
 
 test.serial('a token that is wrong is refused, saying why', async (t) => {
