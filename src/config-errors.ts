@@ -43,7 +43,7 @@ function sentence(issue: z.core.$ZodIssue, found: unknown): string {
     case 'too_big':
       return `${quote(found)} is too large; the most is ${issue.maximum}`
     case 'invalid_format':
-      return `${quote(found)} is not an https:// URL`
+      return issue.format === 'url' ? `${quote(found)} is not an https:// URL` : `${quote(found)}: ${issue.message}`
     default:
       return issue.message
   }

@@ -3,6 +3,7 @@ import { cpus } from 'node:os'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { z } from 'zod'
+import { defaultQuota } from './cluster/quota.ts'
 import { ConfigError, explain } from './config-errors.ts'
 import { readYaml } from './config-yaml.ts'
 import { defaultServerLimits, type ServerLimits } from './server/limits.ts'
@@ -155,17 +156,39 @@ export const configSchema = z.strictObject({
     .describe("By a partition's name: where its library and PIN lie on this node, when it is elsewhere than `tresor partition add` said."),
   cluster: z
     .strictObject({
-      peer: hostPort.describe("Address of this node's etcd member for the other members, as HOST:PORT."),
-      client: hostPort.describe("Address of this node's etcd member for the nodes, as HOST:PORT."),
+      peer: hostPort.optional().describe("Address of this node's etcd member for the other members, as HOST:PORT."),
+      client: hostPort.optional().describe("Address of this node's etcd member for the nodes, as HOST:PORT."),
+      name: z
+        .string()
+        .regex(
+          /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+          'use letters, digits, dots, hyphens and underscores, at most 63, beginning with a letter or digit',
+        )
+        .optional()
+        .describe(
+          "The node's name, unique in the cluster; only with `etcd.endpoints`. Elsewhere `cluster init` and `cluster join` set it.",
+        ),
       join: hostPort.optional().describe('Address at which new nodes join, as HOST:PORT. Without it none can join here.'),
       folder: path.optional().describe("The node's certificate and etcd's data. Default: `cluster` in the data folder."),
       etcd: z
         .strictObject({
           path: path.optional().describe('The etcd program. Without it, the one on PATH.'),
+          quota: z
+            .int()
+            .min(16 * 1024 ** 2)
+            .default(defaultQuota)
+            .describe(
+              "Bytes that the member's database may take on disk; beyond it nothing can be changed until there is room. 8 GiB is the most that etcd's makers advise.",
+            ),
           endpoints: z
             .array(z.url({ protocol: /^https$/ }))
             .default([])
-            .describe('URLs of an etcd that you run yourself; Tresor then starts none.'),
+            .describe('URLs (https://HOST:PORT) of the voting members of an etcd that you run yourself; Tresor then starts none.'),
+          prefix: z
+            .string()
+            .regex(/^[\x20-\x7d]+$/, 'use printable ASCII, at least one character')
+            .default('tresor/')
+            .describe('Of all keys in that etcd, so that clusters can share one. Every node of a cluster has the same.'),
           certificate: path.optional().describe('Client certificate for those endpoints, PEM.'),
           key: path.optional().describe('Its private key, PEM, mode 0600.'),
           authority: path.optional().describe('The authority of their certificates, PEM.'),
@@ -233,9 +256,31 @@ function contradictions({ tls, operator, cluster }: Parsed): Problem[] {
     problems.push(['operator.host', `"${operator.host}" is not a loopback address; use 127.0.0.1 or ::1`])
   const ciphers = cipherProblem(tls.ciphers)
   if (ciphers !== undefined) problems.push(['tls.ciphers', ciphers])
-  const { endpoints, certificate, key, authority } = cluster?.etcd ?? { endpoints: [] }
-  if (endpoints.length > 0 && (certificate === undefined || key === undefined || authority === undefined)) {
+  return cluster === undefined ? problems : [...problems, ...clusterContradictions(cluster)]
+}
+
+/** Either Tresor runs etcd, and needs addresses for it, or somebody else does. */
+function clusterContradictions({ etcd, name, peer, client, join: joinAt }: NonNullable<Parsed['cluster']>): Problem[] {
+  const { endpoints, certificate, key, authority, path: program } = etcd
+  const problems: Problem[] = []
+  if (endpoints.length === 0) {
+    for (const [what, address] of Object.entries({ peer, client })) {
+      if (address === undefined)
+        problems.push([`cluster.${what}`, 'is missing; give HOST:PORT of the etcd member that this node starts, or cluster.etcd.endpoints'])
+    }
+    if (name !== undefined) problems.push(['cluster.name', 'is only for cluster.etcd.endpoints; tresor cluster init and join take --name'])
+    return problems
+  }
+  if (certificate === undefined || key === undefined || authority === undefined)
     problems.push(['cluster.etcd', 'endpoints need certificate, key and authority: etcd is spoken to over mutual TLS only'])
+  if (name === undefined)
+    problems.push(['cluster.name', "is missing; with cluster.etcd.endpoints, give this node's name, unique in the cluster"])
+  for (const [what, value] of Object.entries({ peer, client, join: joinAt, 'etcd.path': program })) {
+    if (value !== undefined)
+      problems.push([
+        `cluster.${what}`,
+        'is for an etcd that Tresor starts, and cluster.etcd.endpoints names one that you run; leave out one of the two',
+      ])
   }
   return problems
 }

@@ -81,7 +81,36 @@ for (const [name, text, problems] of [
     'operator: { host: 0.0.0.0 }',
     ['operator.host: "0.0.0.0" is not a loopback address; use 127.0.0.1 or ::1'],
   ],
-  ['a cluster without addresses', 'cluster: {}', ['cluster.peer: is missing', 'cluster.client: is missing']],
+  [
+    'a cluster without addresses',
+    'cluster: {}',
+    ['peer', 'client'].map(
+      (key) => `cluster.${key}: is missing; give HOST:PORT of the etcd member that this node starts, or cluster.etcd.endpoints`,
+    ),
+  ],
+  [
+    'both an etcd that Tresor starts and one that it does not',
+    'cluster: { peer: "h:1", client: "h:2", name: n1, etcd: { endpoints: ["https://h:3"], certificate: plain.pem, key: private, authority: plain.pem } }',
+    ['peer', 'client'].map(
+      (key) =>
+        `cluster.${key}: is for an etcd that Tresor starts, and cluster.etcd.endpoints names one that you run; leave out one of the two`,
+    ),
+  ],
+  [
+    'a name where cluster init gives one',
+    'cluster: { peer: "h:1", client: "h:2", name: n1 }',
+    ['cluster.name: is only for cluster.etcd.endpoints; tresor cluster init and join take --name'],
+  ],
+  [
+    'a name that is none',
+    'cluster: { name: "a b" }',
+    ['cluster.name: "a b": use letters, digits, dots, hyphens and underscores, at most 63, beginning with a letter or digit'],
+  ],
+  [
+    'a quota that holds nothing',
+    'cluster: { peer: "h:1", client: "h:2", etcd: { quota: 1000 } }',
+    ['cluster.etcd.quota: 1000 is too small; the least is 16777216'],
+  ],
   [
     'an etcd without TLS',
     'cluster: { peer: "h:1", client: "h:2", etcd: { endpoints: ["http://h:3"] } }',
@@ -89,7 +118,7 @@ for (const [name, text, problems] of [
   ],
   [
     'an etcd without certificates',
-    'cluster: { peer: "h:1", client: "h:2", etcd: { endpoints: ["https://h:3"] } }',
+    'cluster: { name: n1, etcd: { endpoints: ["https://h:3"] } }',
     ['cluster.etcd: endpoints need certificate, key and authority: etcd is spoken to over mutual TLS only'],
   ],
   ['text instead of keys', 'hello', ['"hello" is not a set of keys']],

@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
 import type { TransactionLimits } from './change-transaction.ts'
 import { EtcdClient, type TlsFiles } from './etcd-client.ts'
+import { defaultQuota } from './quota.ts'
 import { type Log, sleep } from './timing.ts'
 
 export interface MemberOptions {
@@ -31,9 +32,6 @@ export interface MemberOptions {
   /** Bytes after which etcd takes no more writes; `defaultQuota` unless said. */
   readonly quota?: number
 }
-
-/** What etcd's makers advise as the most. */
-export const defaultQuota = 8 * 1024 ** 3
 
 /** The limits of a member that Tresor supervises. */
 export const memberLimits: TransactionLimits = { operations: 2048, bytes: 1024 * 1024, sets: 32 }

@@ -5,7 +5,7 @@ export { type ClusterNode, type ClusterNodeOptions, type SupervisingNode, startC
 export { type EtcdBinary, findEtcd } from './etcd-binary.ts'
 export { EtcdClient, type EtcdClientOptions, type TlsFiles } from './etcd-client.ts'
 export { type EtcdLedger, type EtcdLedgerOptions, openEtcdLedger } from './etcd-ledger.ts'
-export { defaultQuota, type Member, type MemberOptions, memberLimits, startMember } from './etcd-member.ts'
+export { type Member, type MemberOptions, memberLimits, startMember } from './etcd-member.ts'
 export { type InviteOptions, invite } from './invitations.ts'
 export { initCluster, type Joined, joinCluster } from './join.ts'
 export { type CertifyPeer, type JoinListener, type JoinListenerOptions, type NodeAddresses, startJoinListener } from './join-listener.ts'
