@@ -15,6 +15,7 @@ const rooms: Record<string, readonly string[]> = {
   'src/audit': [],
   'src/operations': ['src/ttlv', 'src/messages', 'src/objects', 'src/partitions', 'src/store', 'src/tenants', 'src/audit'],
   'src/server': [
+    'src/processes',
     'src/ttlv',
     'src/messages',
     'src/objects',

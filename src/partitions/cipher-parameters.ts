@@ -13,10 +13,10 @@ export function isAuthenticated(mechanism: CipherMechanism): mechanism is Authen
 const noIv = Buffer.alloc(0)
 
 /**
- * The rules of SP 800-38A and SP 800-38D that OpenSSL states badly or not at all.
+ * The rules of SP 800-38A and SP 800-38D that OpenSSL states badly or not at all. Of the data only its length counts.
  * @returns the IV. @throws KmipError InvalidField, CryptographicFailure.
  */
-export function checkParameters(name: string, block: number, mechanism: SymmetricMechanism, data: Uint8Array): Uint8Array {
+export function checkParameters(name: string, block: number, mechanism: SymmetricMechanism, data: { readonly length: number }): Uint8Array {
   if (isAuthenticated(mechanism) && (mechanism.tagLength < 12 || mechanism.tagLength > 16)) {
     throw new KmipError('InvalidField', `${name} takes a tag length of 12 to 16 bytes, not ${mechanism.tagLength} (SP 800-38D).`)
   }

@@ -61,6 +61,51 @@ export interface Ciphertext {
   readonly tag?: Uint8Array
 }
 
+/** A cryptographic operation that is done in parts, and what it needs to know from the first part on. */
+export type StreamOperation =
+  | { readonly operation: 'encrypt'; readonly mechanism: CipherMechanism }
+  /** `tag`: the authentication tag of GCM and ChaCha20-Poly1305, which is known before the first part (KMIP 2.1 §6.1.11). */
+  | { readonly operation: 'decrypt'; readonly mechanism: CipherMechanism; readonly tag?: Uint8Array }
+  | { readonly operation: 'sign'; readonly mechanism: SignMechanism }
+  /** The signature may have been made with any of the mechanisms, which share their hash. */
+  | { readonly operation: 'verify'; readonly mechanisms: readonly SignMechanism[] }
+  | { readonly operation: 'mac' | 'verifyMac'; readonly mechanism: MacMechanism }
+
+/** What the parts of a stream gave. */
+export interface StreamEnd {
+  /** Ciphertext or plain text that was still to come; the signature, the MAC or the digest. */
+  readonly data: Uint8Array
+  /** The authentication tag, where encryption made one. */
+  readonly tag?: Uint8Array
+  /** Whether the signature or MAC fits, where one was to be verified. */
+  readonly valid?: boolean
+}
+
+export interface OpenedStream {
+  /** Its name within the partition. */
+  readonly stream: string
+  /** Whether no plain text is given before the end: decryption that is verified by a tag. The caller bounds how much is held so. */
+  readonly holdsBack: boolean
+}
+
+/**
+ * Operations in parts. A stream is bound to its device session: it lives in one process, until it ends, fails at a part, or is abandoned.
+ * Who begins streams bounds their number and their age.
+ * @throws KmipError as the operations in one part do; UnsupportedCryptographicParameters for a mechanism that works on whole messages only, by
+ *   name; InvalidCorrelationValue for a stream that is not there.
+ */
+export interface PartitionStreams {
+  /** `handle` of the key may be forgotten from here on: the stream keeps what it needs. */
+  begin(key: KeyReference, operation: StreamOperation): Promise<OpenedStream>
+  beginHash(hash: HashName): Promise<OpenedStream>
+  /** What can be given already; often nothing. */
+  update(stream: string, data: Uint8Array): Promise<Uint8Array>
+  /** `expected`: the signature or MAC that is to fit. */
+  end(stream: string, data: Uint8Array, expected?: Uint8Array): Promise<StreamEnd>
+  /** Ends it without a result; one that is not there is no error. */
+  abandon(stream: string): void
+}
+
 /** How a managed key is wrapped under another one for Get and Export (KMIP 2.1 §3.30). */
 export type WrapMechanism = { readonly wrap: 'AES-KEY-WRAP' | 'AES-KEY-WRAP-PAD' } | CipherMechanism
 
@@ -122,6 +167,8 @@ export interface Partition {
   sealRecord(record: Uint8Array): Promise<Uint8Array>
   /** Whether a stored record is one that this partition sealed. Constant-time. */
   checkRecord(record: Uint8Array, seal: Uint8Array): Promise<boolean>
+  /** Operations in parts; undefined where the device's are whole. */
+  readonly streams?: PartitionStreams
   /** Drops what is held unwrapped for a handle, if anything is. */
   forget(handle: string): void
   close(): Promise<void>

@@ -50,9 +50,7 @@ function decryptSymmetric(partition: string, held: HeldKey, mechanism: Symmetric
   const { cipher: openssl, iv } = prepare(partition, held, mechanism, data)
   const decipher = createDecipheriv(openssl, held.key, iv)
   if (!padded(mechanism)) decipher.setAutoPadding(false)
-  return attempt('The ciphertext does not decrypt: wrong key, IV or padding method, or altered ciphertext.', () =>
-    Buffer.concat([decipher.update(data), decipher.final()]),
-  )
+  return attempt(doesNotDecrypt, () => Buffer.concat([decipher.update(data), decipher.final()]))
 }
 
 function decryptAuthenticated(
@@ -62,28 +60,41 @@ function decryptAuthenticated(
   data: Uint8Array,
   tag: Uint8Array | undefined,
 ): Uint8Array {
-  if (tag === undefined) throw new KmipError('InvalidField', 'Authenticated decryption needs the authentication tag, and none was given.')
-  if (tag.length !== mechanism.tagLength) {
-    throw new KmipError(
-      'InvalidField',
-      `The authentication tag has ${tag.length} bytes; the tag length of this key is ${mechanism.tagLength}.`,
-    )
-  }
+  checkTag(mechanism, tag)
   const { cipher: openssl, iv } = prepare(partition, held, mechanism, data)
   const decipher = createDecipheriv(openssl as CipherGCMTypes, held.key, iv, { authTagLength: mechanism.tagLength })
   if (mechanism.additionalData.length > 0) decipher.setAAD(mechanism.additionalData)
   decipher.setAuthTag(tag)
-  return attempt('The authentication tag does not match: wrong key, IV, additional data, or altered ciphertext.', () => {
+  return attempt(tagDoesNotMatch, () => {
     const out = decipher.update(data)
     decipher.final()
     return out
   })
 }
 
+export const doesNotDecrypt = 'The ciphertext does not decrypt: wrong key, IV or padding method, or altered ciphertext.'
+export const tagDoesNotMatch = 'The authentication tag does not match: wrong key, IV, additional data, or altered ciphertext.'
+
+/** @throws KmipError InvalidField when there is no tag, or one of another length than the mechanism's. */
+export function checkTag(mechanism: AuthenticatedMechanism, tag: Uint8Array | undefined): asserts tag is Uint8Array {
+  if (tag === undefined) throw new KmipError('InvalidField', 'Authenticated decryption needs the authentication tag, and none was given.')
+  if (tag.length === mechanism.tagLength) return
+  throw new KmipError(
+    'InvalidField',
+    `The authentication tag has ${tag.length} bytes; the tag length of this key is ${mechanism.tagLength}.`,
+  )
+}
+
 /** Ciphers that name their key's algorithm. */
 const streamKeys: Readonly<Record<string, string>> = { ChaCha20: 'ChaCha20', 'ChaCha20-Poly1305': 'ChaCha20Poly1305' }
 
-function prepare(partition: string, held: HeldKey, mechanism: SymmetricMechanism, data: Uint8Array): { cipher: string; iv: Uint8Array } {
+/** OpenSSL's cipher and IV, for so much data. @throws KmipError UnsupportedCryptographicParameters, InvalidField. */
+export function prepare(
+  partition: string,
+  held: HeldKey,
+  mechanism: SymmetricMechanism,
+  data: { readonly length: number },
+): { readonly cipher: string; readonly iv: Uint8Array } {
   const algorithm = algorithmOf(held)
   const name = cipherName(algorithm, mechanism)
   const wanted = streamKeys[mechanism.cipher]

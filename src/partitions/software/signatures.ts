@@ -61,6 +61,24 @@ export function verify(partition: string, held: HeldKey, mechanism: SignMechanis
   return falseWhenBroken(() => cryptoVerify(node, data, withPadding(binds ? bindPss(key, mechanism) : key, mechanism), signature))
 }
 
+/** OpenSSL's hash and the key with its padding, for data that arrives in parts. @throws KmipError as `sign`; UnsupportedCryptographicParameters for EdDSA. */
+export function hashedSignature(
+  partition: string,
+  held: HeldKey,
+  mechanism: SignMechanism,
+  kind: 'private' | 'public',
+): { readonly hash: string; readonly key: SignKeyObjectInput } {
+  const key = asymmetricKeyOf(held, kind, keyTypes[mechanism.scheme], mechanism.scheme)
+  if (mechanism.scheme === 'EdDSA')
+    throw lacks(partition, 'EdDSA in parts', 'it goes through its data twice (RFC 8032). Send all of the data in one request')
+  if (mechanism.digested) throw new KmipError('InvalidField', 'A digest is signed and verified whole, not in parts.')
+  const { node } = checkHash(partition, mechanism, nothing)
+  const binds = mechanism.scheme === 'RSA-PSS' && checkPss(partition, key, mechanism).binds
+  return { hash: node, key: withPadding(binds ? tooShort(() => bindPss(key, mechanism)) : key, mechanism) }
+}
+
+const nothing = new Uint8Array()
+
 function checkHash(partition: string, mechanism: Exclude<SignMechanism, { scheme: 'EdDSA' }>, data: Uint8Array) {
   const hash = hashes[mechanism.hash]
   if (hash === undefined) throw lacks(partition, signName(mechanism))
@@ -113,7 +131,7 @@ function onlyOverData(partition: string, mechanism: Exclude<SignMechanism, { sch
   )
 }
 
-function tooShort<T>(action: () => T): T {
+export function tooShort<T>(action: () => T): T {
   return attempt('The signature could not be made: the key is too short for this hash, padding and salt length.', action)
 }
 
@@ -128,7 +146,7 @@ function signingFailed(error: Error): KmipError {
 }
 
 /** A signature of a wrong length or form is simply not a valid one. */
-function falseWhenBroken(action: () => boolean): boolean {
+export function falseWhenBroken(action: () => boolean): boolean {
   try {
     return action()
   } catch {

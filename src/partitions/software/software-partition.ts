@@ -33,6 +33,7 @@ import type {
 import { checkExtractable, checkRevealable } from '../policy.ts'
 import { checkSecretLength } from '../symmetric-keys.ts'
 import { decrypt, encrypt } from './ciphers.ts'
+import { hashStream } from './digest-streams.ts'
 import { envelopeMechanism, open, seal } from './envelope.ts'
 import { newKeyPair, newSecretKey } from './generate.ts'
 import { algorithmOf, type HeldKey, keyOf } from './held-key.ts'
@@ -41,6 +42,7 @@ import { unwrap, wrap } from './key-wrap.ts'
 import { mac } from './macs.ts'
 import { softwareMechanisms } from './mechanisms.ts'
 import { sign, verify } from './signatures.ts'
+import { SoftwareStreams } from './streams.ts'
 
 /** What `openSoftwarePartition` needs to know. */
 export interface SoftwarePartitionOptions {
@@ -78,6 +80,7 @@ class SoftwarePartition implements Partition {
   readonly #keks: ReadonlyMap<number, KeyObject>
   readonly #integrityKey: KeyObject
   readonly #held: Lru<HeldKey>
+  readonly streams: SoftwareStreams
 
   constructor(options: SoftwarePartitionOptions, ring: KeyRing) {
     this.#name = options.name
@@ -86,6 +89,11 @@ class SoftwarePartition implements Partition {
     this.#keks = new Map([...ring.keks].map(([epoch, kek]) => [epoch, takeKey(kek)]))
     this.#integrityKey = takeKey(ring.integrityKey)
     this.#held = new Lru(options.cache ?? defaultCache)
+    this.streams = new SoftwareStreams(
+      options.name,
+      (key) => this.#hold(key),
+      (hash) => hashStream(this.#hashName(hash)),
+    )
   }
 
   async describe(): Promise<PartitionDescription> {
@@ -216,6 +224,7 @@ class SoftwarePartition implements Partition {
   }
 
   async close(): Promise<void> {
+    this.streams.clear()
     this.#held.clear()
   }
 
