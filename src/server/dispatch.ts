@@ -49,7 +49,7 @@ export interface DispatchDoors<C extends Caller = Caller> {
    * @throws KmipError GeneralFailure when it cannot be had.
    */
   barrier(caller: C, bound: Bound): Promise<void>
-  commit(changes: ChangeSet): Promise<CommitOutcome>
+  commit(changes: ChangeSet, caller: C): Promise<CommitOutcome>
   /** @throws KmipError when the tenant's partition cannot be used. */
   begin(identity: Identity, message: RequestMessage, milliseconds: number): Attempt | Promise<Attempt>
   /** Who the caller is as of the barrier just passed, narrowed by the request's credentials. @throws KmipError */
@@ -140,7 +140,7 @@ class Run<C extends Caller> {
     // An answer that could not be written must not be found out after the commit.
     if (message.header.maximumResponseSize === undefined) doors.size(this.#respond(answers))
     const began = performance.now()
-    const result = await doors.commit(changes)
+    const result = await doors.commit(changes, this.#caller)
     doors.metrics.commit.observe(performance.now() - began)
     if (result.outcome === 'committed') return this.#respond(answers)
     if (result.outcome === 'conflict') return 'conflict'

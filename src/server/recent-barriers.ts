@@ -4,6 +4,7 @@ import type { Ledger } from '../store/index.ts'
 export class RecentBarriers {
   readonly #ledger: Pick<Ledger, 'barrier'>
   readonly #elapsed: () => number
+  readonly #changed = new Map<string, number>()
   #lastBegan = Number.NEGATIVE_INFINITY
 
   /** @param elapsed milliseconds of a clock that is never set: with the time of day, a step back would make an old barrier recent */
@@ -12,11 +13,19 @@ export class RecentBarriers {
     this.#elapsed = elapsed
   }
 
-  /** @param freshness milliseconds that the barrier may have begun before now */
-  async pass(freshness: number): Promise<void> {
+  /**
+   * A tenant's requests see at least what they themselves changed through this process.
+   * @param freshness milliseconds that the barrier may have begun before now
+   */
+  async pass(tenant: string, freshness: number): Promise<void> {
     const began = this.#elapsed()
-    if (began - this.#lastBegan <= freshness) return
+    if (began - this.#lastBegan <= freshness && this.#lastBegan >= (this.#changed.get(tenant) ?? this.#lastBegan)) return
     await this.#ledger.barrier()
     if (began > this.#lastBegan) this.#lastBegan = began
+  }
+
+  /** A request of the tenant has just committed. */
+  changed(tenant: string): void {
+    this.#changed.set(tenant, this.#elapsed())
   }
 }

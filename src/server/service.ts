@@ -4,7 +4,7 @@ import type { OperationName } from '../../spec/operations.ts'
 import type { RequestMessage } from '../messages/index.ts'
 import { Secret } from '../objects/index.ts'
 import { operationTable } from '../operations/index.ts'
-import type { Ledger } from '../store/index.ts'
+import type { ChangeSet, CommitOutcome, Ledger } from '../store/index.ts'
 import { authenticate, type Credential, type Identities, type Identity, type Passwords, type Settings } from '../tenants/index.ts'
 import type { TtlvError } from '../ttlv/index.ts'
 import type { Attempt, Bound, Caller, DispatchDoors } from './dispatch.ts'
@@ -50,7 +50,7 @@ export class KmipService implements Service<Peer>, TreeService<Peer> {
       metrics: parts.metrics,
       entry: <O extends OperationName>(operation: O) => operationTable[operation],
       barrier: (peer, bound) => this.#barrier(peer, bound),
-      commit: (changes) => parts.ledger.commit(changes),
+      commit: (changes, peer) => this.#commit(changes, peer),
       begin: parts.begin,
       identify: (peer, message) => this.#identify(peer, message),
       now: parts.now,
@@ -96,8 +96,20 @@ export class KmipService implements Service<Peer>, TreeService<Peer> {
   }
 
   #barrier({ identity }: Peer, bound: Bound): Promise<void> {
-    const freshness = this.#parts.settings.view().tenants.get(identity.tenant)?.value.policy.freshness ?? 0
-    return freshness > 0 && bound === 'usual' ? this.#barriers.pass(freshness) : this.#parts.ledger.barrier()
+    const freshness = this.#freshness(identity)
+    return freshness > 0 && bound === 'usual' ? this.#barriers.pass(identity.tenant, freshness) : this.#parts.ledger.barrier()
+  }
+
+  async #commit(changes: ChangeSet, { identity }: Peer): Promise<CommitOutcome> {
+    try {
+      return await this.#parts.ledger.commit(changes)
+    } finally {
+      if (this.#freshness(identity) > 0) this.#barriers.changed(identity.tenant)
+    }
+  }
+
+  #freshness({ tenant }: Identity): number {
+    return this.#parts.settings.view().tenants.get(tenant)?.value.policy.freshness ?? 0
   }
 
   /** The settings may have moved on since the connection was identified: a removed tenant or user, a withdrawn permission. */

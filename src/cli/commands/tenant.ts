@@ -105,7 +105,7 @@ export const tenantSet: Command = {
   summary: 'Change how long a change may go unseen by the requests of a tenant.',
   details: `With 0, the default, every request sees all that was answered before it came, on whichever node. With more, its requests may rely on
 what their node knew so many milliseconds ago (${longestFreshness} at most), which spares them a round trip to the other nodes; a Destroy or Revoke
-may go unseen for so long on nodes that it was not sent to. A shorter time holds on all nodes when this command ends.`,
+may go unseen for so long on other nodes and other connections. A shorter time holds on all nodes when this command ends.`,
   arity: [1, 1],
   options: { freshness: freshnessOption },
   async run(invocation) {
