@@ -86,20 +86,22 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
     const openPartition = openerOf(config, folder, undefined)
     const sockets = await serveLedgerWhereNeeded(config, folder, ledger, cluster)
     if (sockets !== undefined) closing.push(() => sockets.close())
-    const metrics = new Metrics('ledger')
+    const metrics = new Metrics(config.workers === 0 ? 'node' : 'ledger')
+    if (cluster !== undefined) metrics.source(() => ({ gauges: cluster.gauges(), counters: cluster.counters() }))
     const problems = () => cluster?.problems() ?? [ledger.problem()].filter((problem) => problem !== undefined)
     // Taken before the files are read for the first time: what changes from here on is a change.
     const files = await serverFilesMark(config, folder)
     const processes = await startProcesses({
       log,
       workers: config.workers,
-      local: () => serve({ config, folder, log, name: 'node', ledger, replica, registry, openPartition }),
+      local: () => serve({ config, folder, log, metrics, ledger, replica, registry, openPartition }),
       entry: fileURLToPath(import.meta.url),
       setup: { config },
       hsm: hsmPartitions(registry),
       operator: config.operator,
       own: () => metrics.snapshot(),
       problems,
+      notices: () => cluster?.notices() ?? [],
     })
     const watching = watch(config, folder, files, { registry, ledger, processes, log })
     return {
@@ -148,6 +150,7 @@ async function openStore(config: Config, folder: DataFolder, log: Log): Promise<
       folder: folder.cluster,
       replica: writer,
       log: (level, message) => log[level](message),
+      quota: etcd.quota,
       ...(etcd.path === undefined ? {} : { etcd: etcd.path }),
       ...(joinAt === undefined ? {} : { join: { ...joinAt, certify: certifierOf(folder), secrets: () => packJoinSecrets(folder) } }),
     })
@@ -229,8 +232,7 @@ interface ServingChoice {
   readonly config: Config
   readonly folder: DataFolder
   readonly log: Log
-  /** The process's name in metrics. */
-  readonly name: string
+  readonly metrics: Metrics
   readonly ledger: Ledger
   readonly replica: LocalReplica
   readonly registry: Registry
@@ -238,7 +240,7 @@ interface ServingChoice {
 }
 
 /** Serves clients in this process. */
-function serve({ config, folder, log, name, ledger, replica, registry, openPartition }: ServingChoice): Promise<Serving> {
+function serve({ config, folder, log, metrics, ledger, replica, registry, openPartition }: ServingChoice): Promise<Serving> {
   const cache = new ObjectCache()
   return startServing({
     ledger,
@@ -255,7 +257,7 @@ function serve({ config, folder, log, name, ledger, replica, registry, openParti
     loadFiles: () => loadServerFiles(config, folder),
     limits: config.limits,
     log,
-    metrics: new Metrics(name),
+    metrics,
     serverName: 'Tresor',
     serverVersion,
   })
@@ -327,7 +329,7 @@ async function beginWorker(given: unknown): Promise<ChildService> {
   const hsm = connectHsm(hsmSocket(folder))
   const registry = new Registry({ ledger, replica: ledger.replica, systemSpace, spaceOf: tenantSpace, now: () => new Date() })
   const openPartition = openerOf(config, folder, hsm)
-  const serving = await serve({ config, folder, log, name, ledger, replica: ledger.replica, registry, openPartition })
+  const serving = await serve({ config, folder, log, metrics: new Metrics(name), ledger, replica: ledger.replica, registry, openPartition })
   if (ticketKeys !== undefined) serving.setTicketKeys(Buffer.from(ticketKeys, 'base64'))
   return {
     ...serving,

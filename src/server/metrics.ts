@@ -138,6 +138,20 @@ const help: Readonly<Record<string, string>> = {
   internal_errors_total: 'Answers of General Failure that stand for a fault of the server.',
   connections: 'Open client connections.',
   replica_revision: 'The revision that the local replica shows.',
+  replica_lag_revisions: 'How far the replica is behind the latest change that the cluster has, as last looked at.',
+  replica_snapshots_total: 'How often the replica was copied from the cluster as a whole.',
+  cluster_revision: 'The revision of the latest change that the cluster has.',
+  clock_offset_seconds: "This node's clock minus the median of all nodes' clocks.",
+  etcd_up: 'Whether the etcd member answers.',
+  etcd_has_leader: 'Whether the etcd member sees a leader.',
+  etcd_is_leader: 'Whether the etcd member leads.',
+  etcd_database_bytes: "Size of the etcd member's database file.",
+  etcd_database_in_use_bytes: 'Bytes of it that are in use.',
+  etcd_quota_bytes: 'Bytes at which etcd takes no more changes; 0 when it is not known.',
+  etcd_no_space: 'Whether etcd has reached its quota and takes no changes.',
+  etcd_transactions_total: 'Transactions sent to etcd.',
+  etcd_change_sets_total: 'Change sets in them: divided by the transactions, the batch size.',
+  etcd_defragmentations_total: 'Database files that this node had rewritten.',
 }
 
 function summed(all: readonly Readonly<Record<string, number>>[]): Map<string, number> {

@@ -23,6 +23,8 @@ export interface ProcessesOptions {
   readonly own: () => Promise<MetricsSnapshot>
   /** Sentences about what keeps the node from serving. */
   readonly problems: () => readonly string[]
+  /** Sentences about what is wrong although the node serves. */
+  readonly notices: () => readonly string[]
 }
 
 /** A partition's definition, as the hsm process knows to read it. */
@@ -75,6 +77,7 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
           health: () => undefined,
           readiness: async () => ({
             blocking: [...service.missing(), ...options.problems()],
+            notices: options.notices(),
             // What the hsm process says of its partitions is nearer to the cause than what a worker heard from it.
             partitions: { ...(await service.partitionProblems()), ...(await hsm.problems()) },
           }),

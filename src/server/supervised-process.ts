@@ -66,7 +66,7 @@ export class SupervisedProcess {
     if (this.#ports === undefined) return undefined
     const id = this.#nextId++
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#answer(id, undefined), answerWait)
+      const timer = setTimeout(() => this.#answer(id, undefined), answerWait[type])
       this.#asked.set(id, (answer) => {
         clearTimeout(timer)
         resolve(answer)
@@ -142,5 +142,6 @@ export class SupervisedProcess {
 const firstDelay = 100
 const longestDelay = 10_000
 const stableAfter = 30_000
-const answerWait = 2000
+/** How long metrics may take to be gathered, and /readyz to be answered when a process hangs. */
+const answerWait = { metrics: 2000, problems: 500 }
 const killAfter = 1000

@@ -8,21 +8,35 @@ import { startTestNode, type TestNode } from '../support/node.ts'
 import { aesKey, clientAt } from '../support/requests.ts'
 
 for (const [name, readiness, status, text] of [
-  ['nothing is wrong', { blocking: [], partitions: {} }, 200, 'ready\n'],
-  ['the ledger cannot write', { blocking: ['the disk of the store is full'], partitions: {} }, 503, 'the disk of the store is full\n'],
+  ['nothing is wrong', { blocking: [], notices: [], partitions: {} }, 200, 'ready\n'],
+  [
+    'the ledger cannot write',
+    { blocking: ['the disk of the store is full'], notices: [], partitions: {} },
+    503,
+    'the disk of the store is full\n',
+  ],
   [
     "one tenant's partition is not to be had",
-    { blocking: [], partitions: { bank: 'no token "bank"' } },
+    { blocking: [], notices: [], partitions: { bank: 'no token "bank"' } },
     200,
     'ready\npartition bank: no token "bank"\n',
   ],
   [
     'both',
-    { blocking: ['no worker process serves'], partitions: { bank: 'no token "bank"' } },
+    { blocking: ['no worker process serves'], notices: ['the clocks differ'], partitions: { bank: 'no token "bank"' } },
     503,
-    'no worker process serves\npartition bank: no token "bank"\n',
+    'no worker process serves\nthe clocks differ\npartition bank: no token "bank"\n',
   ],
 ] as const) {
+  test(`/readyz in JSON: ${name}`, async (t) => {
+    const view = { health: () => undefined, readiness: async () => readiness, metrics: async () => '' }
+    const operator = await listenOperator('127.0.0.1', 0, view, silentLog())
+    t.teardown(() => operator.close())
+    const response = await fetch(`http://127.0.0.1:${operator.port}/readyz`, { headers: { accept: 'application/json' } })
+    t.is(response.status, status)
+    t.deepEqual(await response.json(), { ready: status === 200, ...readiness })
+  })
+
   test(`/readyz: ${name}`, async (t) => {
     const view = { health: () => undefined, readiness: async () => readiness, metrics: async () => '' }
     const operator = await listenOperator('127.0.0.1', 0, view, silentLog())
