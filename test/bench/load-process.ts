@@ -7,6 +7,8 @@ export interface LoadTask {
   readonly bundle: ClientBundle
   /** Messages in base64; each connection walks through them from a place of its own. */
   readonly frames: readonly string[]
+  /** Each message is sent once: a connection that has sent its share ends. Over and over when left out. */
+  readonly once?: true
   /** Base64 of bytes that a good answer holds. */
   readonly mark?: string
   readonly connections: number
@@ -21,7 +23,11 @@ const task = JSON.parse(Buffer.concat(chunks).toString()) as LoadTask
 const frames = task.frames.map((frame) => Buffer.from(frame, 'base64'))
 const mark = task.mark === undefined ? undefined : Buffer.from(task.mark, 'base64')
 const places = Array.from({ length: task.connections }, (_, index) => Math.floor((index * frames.length) / task.connections))
+const share = Math.floor(frames.length / task.connections)
+const sent = new Array<number>(task.connections).fill(0)
 const next = (connection: number) => {
+  if (task.once === true && (sent[connection] as number) >= share) return undefined
+  sent[connection] = (sent[connection] as number) + 1
   const at = places[connection] as number
   places[connection] = (at + 1) % frames.length
   return frames[at] as Buffer

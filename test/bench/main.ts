@@ -8,6 +8,8 @@ import { type ScratchNode, startScratchNode } from '../../src/cli/scratch-node.t
 import { Connection, type Credentials, type Endpoint } from '../../src/client/index.ts'
 import { parseResponse } from '../../src/messages/index.ts'
 import { type Cell, changeCells, keyCells, locateCell, success } from './cells.ts'
+import { benchCluster } from './cluster.bench.ts'
+import { aimsOf, clusterMarkdown, plainClusterRow } from './cluster-table.ts'
 import { benchCodec } from './codec.bench.ts'
 import { fill } from './fill.ts'
 import type { LoadResult } from './load.ts'
@@ -17,7 +19,13 @@ import { benchStore } from './store.bench.ts'
 import { cellsOf, headings, markdown, plain, type Row } from './table.ts'
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, markdown: { type: 'boolean' }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    json: { type: 'boolean' },
+    markdown: { type: 'boolean' },
+    only: { type: 'string' },
+    cluster: { type: 'boolean' },
+  },
 })
 const isQuick = values.quick === true
 const duration = isQuick ? 1_000 : 2_000
@@ -31,6 +39,11 @@ const say = (text: string) => {
   if (values.json !== true && values.markdown !== true) process.stdout.write(`${text}\n`)
 }
 
+if (values.cluster === true) {
+  await runCluster()
+  process.exit(0)
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'tresor-bench-'))
 const node = await startScratchNode(1)
 try {
@@ -42,6 +55,16 @@ try {
 if (values.json === true) process.stdout.write(`${JSON.stringify({ rows, facts })}\n`)
 if (values.markdown === true) process.stdout.write(`${markdown(rows)}\n`)
 process.exit(0)
+
+async function runCluster(): Promise<void> {
+  say(plainClusterRow('headings'))
+  const measured = await benchCluster({ connections: isQuick ? [1, 64] : [1, 16, 64], duration, onRow: (row) => say(plainClusterRow(row)) })
+  const aims = aimsOf(measured)
+  say('')
+  for (const { what, wanted, measured: ratio } of aims) say(`  ${ratio.toFixed(2).padStart(7)}  ${what} (${wanted})`)
+  if (values.json === true) process.stdout.write(`${JSON.stringify({ rows: measured, aims })}\n`)
+  if (values.markdown === true) process.stdout.write(`${clusterMarkdown(measured)}\n`)
+}
 
 async function run(server: ScratchNode): Promise<void> {
   facts.startSeconds = await startTime()
