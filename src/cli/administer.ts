@@ -55,7 +55,7 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
           https: addresses('https'),
           operator:
             processes.operatorPort === undefined ? undefined : addressText({ host: config.operator.host, port: processes.operatorPort }),
-          processes: processes.pids(),
+          processes: { ...processes.pids(), ...(node.cluster?.member?.pid !== undefined && { etcd: node.cluster.member.pid }) },
           problems: node.problems(),
         }
       },

@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import test from 'ava'
+import { callAdmin } from '../../src/admin/index.ts'
+import type { ScratchClusterNode } from '../../src/cli/scratch-cluster.ts'
+import { type ClusterNodes, startClusterNodes } from '../support/cluster-nodes.ts'
+import { aesKey } from '../support/requests.ts'
+
+let cluster: ClusterNodes
+let ports: number[]
+test.before(async () => {
+  cluster = await startClusterNodes()
+  ports = await Promise.all(cluster.nodes.map(operatorPort))
+})
+test.after.always(() => cluster.remove())
+
+interface NodeStatus {
+  readonly operator: string
+  readonly processes: { readonly etcd: number }
+}
+
+function statusOf({ data }: ScratchClusterNode): Promise<NodeStatus> {
+  return callAdmin(data, 'node.status') as Promise<NodeStatus>
+}
+
+async function operatorPort(node: ScratchClusterNode): Promise<number> {
+  return Number((await statusOf(node)).operator.split(':')[1])
+}
+
+interface Answer {
+  readonly status: number
+  readonly text: string
+  readonly milliseconds: number
+}
+
+async function ask(index: number, path: string): Promise<Answer> {
+  const began = performance.now()
+  const response = await fetch(`http://127.0.0.1:${ports[index]}${path}`)
+  return { status: response.status, text: await response.text(), milliseconds: performance.now() - began }
+}
+
+/** Asks /readyz until it answers so; how long that took, and the slowest answer meanwhile. */
+async function until(index: number, status: number, text: RegExp): Promise<{ readonly took: number; readonly slowest: number }> {
+  const began = performance.now()
+  let slowest = 0
+  let last: Answer | undefined
+  while (performance.now() - began < 30_000) {
+    last = await ask(index, '/readyz')
+    slowest = Math.max(slowest, last.milliseconds)
+    if (last.status === status && text.test(last.text)) return { took: performance.now() - began, slowest }
+    await sleep(20)
+  }
+  throw new Error(`node ${index + 1} was to answer ${status} ${text}, and says ${last?.status} ${last?.text}`)
+}
+
+/** "Within a second", on a machine that does other things too. */
+const within = 1000 + 500
+/** An answer that waits for nothing. */
+const atOnce = 500
+
+test.serial(
+  'etcd alone is paused: the node says so within a second, serves by the other members, and is ready again by itself',
+  async (t) => {
+    const [node] = cluster.nodes
+    const client = cluster.client(0)
+    const { uniqueIdentifier } = await client.call('Create', aesKey)
+    await until(0, 200, /^ready\n/)
+    const { etcd } = (await statusOf(node!)).processes
+    process.kill(etcd, 'SIGSTOP')
+    try {
+      const { took, slowest } = await until(0, 503, /the etcd member does not answer/)
+      t.log(`503 after ${Math.round(took)} ms`)
+      t.true(took < within, `503 after ${took} ms`)
+      t.true(slowest < atOnce, `an answer took ${slowest} ms`)
+      await client.call('Get', { uniqueIdentifier })
+      await client.call('Create', aesKey)
+    } finally {
+      process.kill(etcd, 'SIGCONT')
+    }
+    await until(0, 200, /^ready\n/)
+  },
+)
+
+test.serial('etcd alone is killed: it is started again, and the node serves throughout', async (t) => {
+  const [node] = cluster.nodes
+  const client = cluster.client(0)
+  const { etcd } = (await statusOf(node!)).processes
+  process.kill(etcd, 'SIGKILL')
+  const { took } = await until(0, 503, /etcd is not running|does not answer/)
+  t.true(took < within, `503 after ${took} ms`)
+  await client.call('Create', aesKey)
+  await until(0, 200, /^ready\n/)
+  t.not((await statusOf(node!)).processes.etcd, etcd)
+})
+
+test.serial('the numbers of the cluster and of its etcd are to be had', async (t) => {
+  const leading = await Promise.all([0, 1, 2].map(async (index) => (await ask(index, '/metrics')).text))
+  for (const text of leading) {
+    const number = (name: string) => Number(new RegExp(`^tresor_${name}{process="ledger"} (\\S+)$`, 'm').exec(text)?.[1])
+    t.is(number('etcd_up'), 1)
+    t.is(number('etcd_has_leader'), 1)
+    t.is(number('etcd_no_space'), 0)
+    t.is(number('etcd_quota_bytes'), 8 * 1024 ** 3)
+    t.true(number('etcd_database_bytes') >= number('etcd_database_in_use_bytes') && number('etcd_database_in_use_bytes') > 0)
+    t.true(number('cluster_revision') > 0)
+    t.true(Math.abs(number('clock_offset_seconds')) < 0.5)
+    t.regex(text, /^tresor_etcd_transactions_total \d+$/m)
+    t.regex(text, /^tresor_etcd_change_sets_total \d+$/m)
+    t.regex(text, /^tresor_replica_snapshots_total \d+$/m)
+    t.regex(text, /^tresor_etcd_defragmentations_total 0$/m)
+  }
+  t.is(leading.filter((text) => /^tresor_etcd_is_leader{process="ledger"} 1$/m.test(text)).length, 1)
+})
+
+test.serial('a node without a majority says so within a second, answers its operator at once, and is ready again by itself', async (t) => {
+  const [, second, third] = cluster.nodes
+  await until(0, 200, /^ready\n/)
+  await Promise.all([second!.process.kill(), third!.process.kill()])
+  const { took, slowest } = await until(0, 503, /no majority/)
+  t.log(`503 after ${Math.round(took)} ms`)
+  t.true(took < within, `503 after ${took} ms`)
+  t.true(slowest < atOnce, `an answer took ${slowest} ms`)
+  const { status, milliseconds } = await ask(0, '/healthz')
+  t.is(status, 200)
+  t.true(milliseconds < atOnce)
+  const json = await fetch(`http://127.0.0.1:${ports[0]}/readyz`, { headers: { accept: 'application/json' } })
+  t.like(await json.json(), { ready: false, partitions: {} })
+  await Promise.all([second!.process.start(), third!.process.start()])
+  ports = await Promise.all(cluster.nodes.map(operatorPort))
+  for (const index of [0, 1, 2]) await until(index, 200, /^ready\n/)
+  await cluster.client(0).call('Create', aesKey)
+})
