@@ -117,6 +117,17 @@ test.serial('without a majority no barrier passes and nothing is committed; both
   t.regex(barrier.status === 'rejected' ? barrier.reason.message : '', /no majority/)
   t.true(commit.status === 'rejected' || commit.value.outcome === 'unknown')
   t.regex(ledger.problem() ?? '', /no majority/)
+  t.is(barrier.status === 'rejected' && barrier.reason.retry, 'another-node')
+  // What is known already is answered promptly, again and again.
+  const waits = await Promise.all(
+    Array.from({ length: 10 }, async (_, index) => {
+      await new Promise((resolve) => setTimeout(resolve, index * 150))
+      const asked = performance.now()
+      await t.throwsAsync(ledger.barrier(), { message: /no majority/ })
+      return performance.now() - asked
+    }),
+  )
+  t.true(Math.max(...waits) < 1000, `refused after ${waits.map(Math.round)} ms`)
   await Promise.all([cluster.revive(1), cluster.revive(2)])
   await Promise.all([untilHealthy(cluster.members[1]!), untilHealthy(cluster.members[2]!)])
   await ledger.barrier()

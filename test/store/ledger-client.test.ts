@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import test from 'ava'
+import { KmipError } from '../../spec/kmip-error.ts'
 import {
   type ChangeSet,
   type CommitOutcome,
@@ -119,6 +120,41 @@ test('one barrier is under way per worker; who comes meanwhile shares the next o
   await Promise.all(later)
   t.deepEqual(done.sort(), [1, 2, 3, 4])
   t.is(held.barriers.length, 2)
+  await server.close()
+  await close()
+})
+
+test('a call that takes long is not waited for; a ledger process that is silent is answered for, promptly from then on', async (t) => {
+  const { held, worker, server, close } = await serveHeld()
+  const asked = performance.now()
+  const first = worker.barrier()
+  await until(() => held.barriers.length === 1)
+  const second = worker.barrier()
+  await until(() => held.barriers.length === 2)
+  held.barriers[1]?.()
+  await second
+  await t.throwsAsync(first, { instanceOf: KmipError, message: /ledger process does not answer/ })
+  t.true(performance.now() - asked < 4000)
+  const again = performance.now()
+  const error = await t.throwsAsync<KmipError>(worker.barrier(), { instanceOf: KmipError })
+  t.is(error.retry, 'another-node')
+  t.true(performance.now() - again < 1000)
+  held.barriers[0]?.()
+  const served = worker.barrier()
+  await until(() => held.barriers.length === 4)
+  held.barriers[3]?.()
+  await served
+  await server.close()
+  await close()
+})
+
+test('a refusal by the ledger process is told whole', async (t) => {
+  const { held, worker, server, close } = await serveHeld()
+  held.barrier = async () => {
+    throw new KmipError('GeneralFailure', 'no majority', { retry: 'another-node' })
+  }
+  const error = await t.throwsAsync<KmipError>(worker.barrier(), { instanceOf: KmipError, message: 'no majority' })
+  t.deepEqual([error.reason, error.retry], ['GeneralFailure', 'another-node'])
   await server.close()
   await close()
 })
