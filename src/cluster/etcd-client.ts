@@ -17,6 +17,7 @@ import type {
   WatchResponse,
 } from './etcd-messages.ts'
 import { etcdSchema } from './etcd-schema.ts'
+import { LeanChannel } from './lean-channel.ts'
 
 /** Files in PEM: who is trusted, and the certificate and private key that this side shows. */
 export interface TlsFiles {
@@ -63,6 +64,7 @@ const methods = {
 export class EtcdClient {
   readonly #endpoints: string[]
   readonly #channels: grpc.Client[]
+  readonly #lean: LeanChannel[]
   readonly #files: readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer]
   #preferred = 0
   #home: NodeJS.Timeout | undefined
@@ -75,6 +77,7 @@ export class EtcdClient {
     const { ca, certificate, privateKey } = options.tls
     this.#files = [readFileSync(ca), readFileSync(privateKey), readFileSync(certificate)]
     this.#channels = options.endpoints.map((endpoint) => openChannel(endpoint, this.#files))
+    this.#lean = options.endpoints.map((endpoint) => new LeanChannel(endpoint, this.#files))
   }
 
   get endpoints(): readonly string[] {
@@ -86,6 +89,7 @@ export class EtcdClient {
     for (const endpoint of endpoints) {
       if (this.#endpoints.includes(endpoint)) continue
       this.#channels.push(openChannel(endpoint, this.#files))
+      this.#lean.push(new LeanChannel(endpoint, this.#files))
       this.#endpoints.push(endpoint)
     }
   }
@@ -123,6 +127,13 @@ export class EtcdClient {
 
   range(request: RangeRequest, options: CallOptions): Promise<RangeResponse> {
     return this.#call<RangeResponse>(methods.range, request, options)
+  }
+
+  /** A range that every request waits for: at half the cost of `range`. Not for answers of more than a few values. */
+  async quickRange(request: RangeRequest, options: CallOptions): Promise<RangeResponse> {
+    const { path, requestSerialize, responseDeserialize } = methods.range
+    const channel = this.#lean[options.endpoint ?? this.#preferred]!
+    return responseDeserialize(await channel.unary(path, requestSerialize(request), options.deadline)) as RangeResponse
   }
 
   put(request: PutRequest, options: CallOptions): Promise<{ readonly header: ResponseHeader }> {
@@ -192,6 +203,7 @@ export class EtcdClient {
     this.#closed = true
     clearTimeout(this.#home)
     for (const channel of this.#channels) channel.close()
+    for (const channel of this.#lean) channel.close()
   }
 
   #comeHome(): void {

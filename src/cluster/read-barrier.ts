@@ -33,7 +33,9 @@ interface Waiter {
 export class ReadBarrier {
   readonly #options: ReadBarrierOptions
   readonly #waiting = new Set<Waiter>()
-  #isReading = false
+  /** Who came since the last read started. */
+  #came: Waiter[] = []
+  #reads = 0
   /** When reads began to fail without one that succeeded since. */
   #failingSince: number | undefined
   /** Why the last read failed. */
@@ -92,7 +94,7 @@ export class ReadBarrier {
     this.#refusing = undefined
   }
 
-  /** One read is under way at a time, and answers those alone who came before it started. */
+  /** A read answers those alone who came before it started. */
   #latest(patience: number): Promise<Revision> {
     if (this.#closed) return Promise.reject(shuttingDown())
     return new Promise((resolve, reject) => {
@@ -102,16 +104,22 @@ export class ReadBarrier {
       }, patience)
       const waiter = { resolve, reject, timer }
       this.#waiting.add(waiter)
-      if (!this.#isReading) void this.#readWhileAwaited()
+      this.#came.push(waiter)
+      if (this.#reads < readsUnderWay) void this.#readWhileAwaited()
     })
   }
 
+  /** Reads overlap, so that who comes while one is under way does not wait for its end; and are few, since each costs the members work. */
   async #readWhileAwaited(): Promise<void> {
-    this.#isReading = true
-    while (this.#waiting.size > 0) {
-      const came = [...this.#waiting]
+    this.#reads++
+    // Who comes in the same turn of the loop shares the read.
+    await nextTurn()
+    while (this.#came.length > 0) {
+      const came = this.#came
+      this.#came = []
       const revision = await this.#read()
       if (revision === undefined) {
+        this.#came.push(...came.filter((waiter) => this.#waiting.has(waiter)))
         await sleep(retryMilliseconds)
         continue
       }
@@ -121,7 +129,7 @@ export class ReadBarrier {
         waiter.resolve(revision)
       }
     }
-    this.#isReading = false
+    this.#reads--
   }
 
   /** Undefined when it failed. */
@@ -130,7 +138,7 @@ export class ReadBarrier {
     const endpoint = client.preferred
     const started = performance.now()
     try {
-      const response = await client.range({ key: keys.head, limit: 1 }, { deadline: freshReadMilliseconds, endpoint })
+      const response = await client.quickRange({ key: keys.head, limit: 1 }, { deadline: freshReadMilliseconds, endpoint })
       if (performance.now() - started <= freshReadMilliseconds) {
         this.#failingSince = undefined
         this.#lastGood = performance.now()
@@ -157,6 +165,7 @@ export class ReadBarrier {
   }
 
   #rejectAll(error: KmipError): void {
+    this.#came = []
     for (const { timer, reject } of this.#waiting) {
       clearTimeout(timer)
       reject(error)
@@ -182,6 +191,11 @@ function shuttingDown(): KmipError {
   return new KmipError('GeneralFailure', 'This node is shutting down.', { retry: 'another-node' })
 }
 
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+const readsUnderWay = 2
 const retryMilliseconds = 20
 const silenceMilliseconds = 600
 /** How long a request waits where others have waited in vain. */

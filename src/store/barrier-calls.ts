@@ -4,12 +4,12 @@ import { KmipError } from '../../spec/kmip-error.ts'
 export type AskBarrier = (patience: number) => Promise<void>
 
 /**
- * A worker's barriers. One call is under way at a time, and who comes meanwhile shares the next: the one under way may have read the
+ * A worker's barriers. Few calls are under way at a time, and who comes meanwhile shares the next: those under way may have read the
  * ledger before they came. A call that takes long is not waited for; so each request is answered within its own time.
  */
 export class BarrierCalls {
   readonly #ask: AskBarrier
-  #underWay: Promise<void> | undefined
+  readonly #underWay = new Set<Promise<void>>()
   #next: Promise<void> | undefined
   /** A call was not answered in time, and none since. */
   #isSilent = false
@@ -23,24 +23,24 @@ export class BarrierCalls {
    * @throws KmipError GeneralFailure, for another node to be tried
    */
   pass(patience: number = barrierMilliseconds): Promise<void> {
-    if (patience !== barrierMilliseconds || this.#underWay === undefined) return this.#begin(patience)
-    this.#next ??= this.#afterTheOther(this.#underWay)
+    if (patience !== barrierMilliseconds) return this.#begin(patience)
+    this.#next ??= this.#startNext()
     return this.#next
   }
 
-  async #afterTheOther(other: Promise<void>): Promise<void> {
+  async #startNext(): Promise<void> {
     const came = performance.now()
-    await settledWithin(other, overlapMilliseconds)
+    // Who comes in the same turn of the loop shares the call.
+    await new Promise((resolve) => setImmediate(resolve))
+    if (this.#underWay.size >= callsUnderWay) await settledWithin(Promise.race(this.#underWay), overlapMilliseconds)
     this.#next = undefined
     return this.#begin(barrierMilliseconds - (performance.now() - came))
   }
 
   #begin(patience: number): Promise<void> {
     const most = this.#isSilent ? Math.min(patience, promptMilliseconds) : patience
-    const call = this.#bounded(most).finally(() => {
-      if (this.#underWay === call) this.#underWay = undefined
-    })
-    this.#underWay = call
+    const call = this.#bounded(most).finally(() => this.#underWay.delete(call))
+    this.#underWay.add(call)
     return call
   }
 
@@ -73,7 +73,8 @@ export class BarrierCalls {
 
 /** The most that a request waits for its barrier, as long as an election in a cluster and more. */
 const barrierMilliseconds = 3000
-/** How long the call under way is waited for before the next is sent beside it. */
+const callsUnderWay = 2
+/** How long a call under way is waited for before the next is sent beside it all the same. */
 const overlapMilliseconds = 50
 /** How long a request waits where others have waited in vain. */
 const promptMilliseconds = 250
