@@ -20,8 +20,11 @@ export interface EtcdCluster {
   close(): Promise<void>
 }
 
-/** Real etcd members on free loopback ports, with TLS made now; resolves when they take writes. */
-export async function startEtcdCluster(size: number, log: Log = () => {}): Promise<EtcdCluster> {
+/**
+ * Real etcd members on free loopback ports, with TLS made now; resolves when they take writes.
+ * @param quota bytes of each one's database
+ */
+export async function startEtcdCluster(size: number, log: Log = () => {}, quota?: number): Promise<EtcdCluster> {
   const binary = (await findEtcd()).path
   const folder = await mkdtemp(join(tmpdir(), 'tresor-etcd-'))
   const tls = await makePeerTls(join(folder, 'tls'))
@@ -42,6 +45,7 @@ export async function startEtcdCluster(size: number, log: Log = () => {}): Promi
       clusterToken: folder,
       tls,
       log,
+      ...(quota === undefined ? {} : { quota }),
     })
   const members = await Promise.all(names.map((_, index) => start(index)))
   const endpoints = names.map((_, index) => clientUrl(index))
