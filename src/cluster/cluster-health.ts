@@ -8,7 +8,7 @@ export interface ClusterHealthOptions {
   readonly client: EtcdClient
   readonly keys: Keys
   readonly log: Log
-  readonly ledger: { problem(): string | undefined; readonly reached: number }
+  readonly ledger: { problem(): string | undefined; notices(): readonly string[]; readonly reached: number }
   readonly clock: () => ClockView
   /** The member that this node supervises; undefined where an operator runs etcd. */
   readonly member: { readonly pid: number | undefined; readonly lastWords: string } | undefined
@@ -55,7 +55,7 @@ export class ClusterHealth {
   /** What an operator should know although the node serves. */
   notices(): readonly string[] {
     const { notice } = this.#options.clock()
-    return notice === undefined ? [] : [notice]
+    return [...(notice === undefined ? [] : [notice]), ...this.#options.ledger.notices()]
   }
 
   /** Numbers for metrics, by their names; those that are not known now are left out. */

@@ -1,4 +1,5 @@
 import type { ChangeSet, CommitOutcome, Ledger, Revision } from '../store/index.ts'
+import { BackgroundCheck, type CheckPace, defaultCheckPace } from './background-check.ts'
 import { etcdDefaultLimits, type TransactionLimits } from './change-transaction.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { EtcdClient, type TlsFiles } from './etcd-client.ts'
@@ -19,6 +20,8 @@ export interface EtcdLedgerOptions {
   readonly prefix?: string
   readonly limits?: TransactionLimits
   readonly timing?: Partial<Timing>
+  /** How fast the replica is compared with the cluster. */
+  readonly check?: CheckPace
   readonly log?: Log
 }
 
@@ -38,6 +41,7 @@ export class EtcdLedger implements Ledger {
   readonly #queue: CommitQueue
   readonly #barrier: ReadBarrier
   readonly #probe: NodeJS.Timeout
+  readonly #check: BackgroundCheck | undefined
 
   constructor(options: EtcdLedgerOptions) {
     const timing = { ...defaultTiming, ...options.timing }
@@ -55,6 +59,11 @@ export class EtcdLedger implements Ledger {
       if (this.#barrier.idle >= timing.probe) this.#barrier.pass().catch(() => {})
     }, timing.probe)
     this.#barrier.pass().catch(() => {})
+    const { replica } = options
+    const { check } = replica
+    const barrier = () => this.#barrier.pass()
+    if (check !== undefined)
+      this.#check = new BackgroundCheck({ client, keys, feed, replica, check, barrier, log, pace: options.check ?? defaultCheckPace })
   }
 
   barrier(patience?: number): Promise<void> {
@@ -71,6 +80,11 @@ export class EtcdLedger implements Ledger {
 
   problem(): string | undefined {
     return this.#queue.problem() ?? this.#barrier.problem() ?? this.#feed.problem()
+  }
+
+  /** What an operator should know although the node serves. */
+  notices(): readonly string[] {
+    return [this.#check?.notice()].filter((notice) => notice !== undefined)
   }
 
   /** Members that joined since: where to go when those known fail. */
@@ -90,6 +104,8 @@ export class EtcdLedger implements Ledger {
       etcd_transactions_total: transactions,
       etcd_change_sets_total: changeSets,
       replica_snapshots_total: this.#feed.snapshots,
+      replica_check_rounds_total: this.#check?.rounds ?? 0,
+      replica_differences_total: this.#check?.differences ?? 0,
     }
   }
 
@@ -102,6 +118,7 @@ export class EtcdLedger implements Ledger {
   async close(): Promise<void> {
     clearInterval(this.#probe)
     this.#barrier.close()
+    await this.#check?.close()
     this.#queue.close()
     await this.#feed.close()
     this.#client.close()

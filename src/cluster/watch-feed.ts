@@ -2,6 +2,7 @@ import {
   type Group,
   type Place,
   type PlaceRange,
+  type ReplicaCheck,
   type ReplicaEntry,
   type ReplicaWrite,
   type Revision,
@@ -30,6 +31,8 @@ export interface ReplicaTarget {
    * that nothing is said of are removed, but `kept`. The revision reached stays as it is.
    */
   copy(ranges: readonly PlaceRange[], entries: readonly ReplicaEntry[], kept: Place): Promise<void>
+  /** How what it holds is compared with the cluster; absent where that is not done. */
+  readonly check?: ReplicaCheck
 }
 
 export interface WatchFeedOptions {
@@ -61,6 +64,8 @@ export class WatchFeed {
   /** When the member watched at was last gone to. */
   #since = Number.NEGATIVE_INFINITY
   #done: Promise<void> = Promise.resolve()
+  /** The last of those who change the replica, or need it to stand still. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: WatchFeedOptions) {
     this.#options = options
@@ -126,6 +131,20 @@ export class WatchFeed {
     if (this.#endpoint === endpoint) this.leaveSilentMember()
   }
 
+  /** Does something while the replica stands at one revision. @throws Error while it is being copied */
+  standing<T>(work: (revision: Revision) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => {
+      if (!this.shows(0)) throw new Error(this.#problem ?? 'the replica is not whole')
+      return work(this.#reached)
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T> | T): Promise<T> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#stop?.()
@@ -138,7 +157,7 @@ export class WatchFeed {
       const endpoint = this.#endpoint
       try {
         if (!this.#isCompared) await this.#compareHistories(endpoint)
-        if (this.#needsSnapshot) await this.#copySnapshot(endpoint)
+        if (this.#needsSnapshot) await this.#inTurn(() => this.#copySnapshot(endpoint))
         await this.#follow(endpoint)
       } catch (error) {
         if (this.#closed) return
@@ -246,7 +265,7 @@ export class WatchFeed {
           // A revision is only split over the fragments of one response.
           if (!response.fragment) whole = events.length
         }
-        if (whole > 0) await this.#apply(events.splice(0, whole))
+        if (whole > 0) await this.#inTurn(() => this.#apply(events.splice(0, whole)))
       }
     } finally {
       this.#stop = undefined

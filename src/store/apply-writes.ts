@@ -1,7 +1,7 @@
 import type { Database } from './database.ts'
 import { counterKey, everyObject, headKey, indexKey, valueKey } from './keys.ts'
 import type { IndexTerm, Place, Revision, Space, Write } from './ledger.ts'
-import { decodeEntry, encodeEntry, revisionOf } from './stored-entry.ts'
+import { decodeEntry, encodeCount, encodeEntry, revisionOf } from './stored-entry.ts'
 
 /** Applies change sets to values, index and counters within one write transaction of the database; `finish` it there. */
 export class Application {
@@ -45,10 +45,10 @@ export class Application {
     for (const { key, by } of this.#counts.values()) {
       if (by === 0) continue
       const now = readCount(this.#database.getBinaryFast(key)) + by
-      if (now > 0) this.#database.putSync(key, asDouble(now))
+      if (now > 0) this.#database.putSync(key, encodeCount(now))
       else this.#database.removeSync(key)
     }
-    this.#database.putSync(headKey, asDouble(head))
+    this.#database.putSync(headKey, encodeCount(head))
   }
 
   #removeTerms({ space, id }: Place, before: Uint8Array): void {
@@ -84,12 +84,6 @@ export function entryOf({ place, value, terms, order }: Write, revision: Revisio
 /** Reads what `finish` wrote: a counter, or the head. */
 export function readCount(bytes: Buffer | undefined): number {
   return bytes === undefined ? 0 : bytes.readDoubleBE(0)
-}
-
-function asDouble(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(8)
-  bytes.writeDoubleBE(value)
-  return bytes
 }
 
 function distinct(terms: readonly IndexTerm[]): IndexTerm[] {

@@ -140,6 +140,37 @@ export function endOfTerm(key: Uint8Array, start: number): number {
   throw new RangeError('an index key has no end of its term')
 }
 
+/** The beginnings of all index entries, and of all counters. */
+export const firstIndexKey = Buffer.from([family.index])
+export const firstCounterKey = Buffer.from([family.counter])
+
+export function spaceOfIndexKey(key: Uint8Array): Space {
+  // A space in a stored key was made by `spaces.ts` before it was written.
+  return text(key, 1, key.indexOf(0, 1)) as Space
+}
+
+/** Where the term of an index entry ends. */
+export function termEndOf(key: Uint8Array): number {
+  const attribute = key.indexOf(0, 1) + 1
+  return endOfTerm(key, key.indexOf(0, attribute) + 1)
+}
+
+/** The counter of an entry's term; the two differ in their first byte, up to the term's end. */
+export function counterOfIndexKey(key: Uint8Array): Buffer {
+  return withFamily(key.subarray(0, termEndOf(key)), family.counter)
+}
+
+/** The beginning of the entries that a counter counts. */
+export function indexOfCounter(counter: Uint8Array): Buffer {
+  return withFamily(counter, family.index)
+}
+
+function withFamily(key: Uint8Array, first: number): Buffer {
+  const other = Buffer.from(key)
+  other[0] = first
+  return other
+}
+
 /** The least key that is greater than every key with this beginning. */
 export function afterPrefix(prefix: Uint8Array): Buffer {
   const after = Buffer.from(prefix)

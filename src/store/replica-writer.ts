@@ -2,25 +2,18 @@ import { Application, readCount } from './apply-writes.ts'
 import { type Database, openDatabase } from './database.ts'
 import { dropReplicaAfterReboot, takeFolder } from './folder-lock.ts'
 import { headKey, valueKey } from './keys.ts'
-import type { Place, Revision, Write } from './ledger.ts'
+import type { Place, Revision } from './ledger.ts'
 import { type Group, groupsIn, idsIn, type PlaceRange } from './place-ranges.ts'
 import { LocalReplica } from './replica.ts'
-
-/** What a cluster's ledger tells of a write: `nonce` lets a worker settle a commit whose answer was lost. */
-export interface ReplicaWrite extends Write {
-  readonly nonce?: Uint8Array
-}
-
-/** A write with the revision that made it. */
-export interface ReplicaEntry extends ReplicaWrite {
-  readonly revision: Revision
-}
+import { ReplicaCheck } from './replica-check.ts'
+import type { ReplicaEntry, ReplicaWrite } from './replica-entry.ts'
 
 /** The one writer of a replica that follows another ledger (a cluster's). Never synced: after a crash of the machine it begins empty. */
 export class ReplicaWriter {
   readonly #database: Database
   readonly #release: () => void
   readonly replica: LocalReplica
+  readonly check: ReplicaCheck
 
   /** @throws Error when the folder is in use already, or of a format that this program does not know */
   constructor(directory: string) {
@@ -29,6 +22,7 @@ export class ReplicaWriter {
       dropReplicaAfterReboot(directory)
       this.#database = openDatabase(directory, 'rebuildable')
       this.replica = new LocalReplica(this.#database)
+      this.check = new ReplicaCheck(this.#database, this.replica)
     } catch (error) {
       this.#release()
       throw error

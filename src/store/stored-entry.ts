@@ -44,6 +44,13 @@ export function encodeEntry({
   return out
 }
 
+/** A counter's or the head's value. */
+export function encodeCount(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(8)
+  bytes.writeDoubleBE(value)
+  return bytes
+}
+
 export function revisionOf(entry: Uint8Array): Revision {
   return asBuffer(entry).readDoubleBE(0)
 }

@@ -59,6 +59,11 @@ export class UnitOfWork {
     this.#stage({ kind, id, value: undefined, sequence: this.#log.length })
   }
 
+  /** Removes what nobody relies on any more, whatever it holds: not guarded, so that it meets no other request. */
+  discard(kind: Kind, id: string): void {
+    this.#stage({ kind, id, value: undefined, sequence: this.#log.length })
+  }
+
   /** Takes a name that one object of the space may have. @throws KmipError NonUniqueNameAttribute when another has it. */
   reserveUnique(name: string, owner: string): void {
     const holder = this.read('unique', name)
