@@ -3,8 +3,11 @@ import type { EnumerationValue } from './enumerations.ts'
 export type ResultReason = EnumerationValue<'ResultReason'>
 
 export interface KmipErrorOptions extends ErrorOptions {
-  /** `another-node`: this node cannot serve now, and did nothing of what was asked; another node of the cluster may. */
-  readonly retry?: 'another-node' | undefined
+  /**
+   * `another-node`: this node cannot serve now, and did nothing of what was asked; another node of the cluster may.
+   * `outcome-unknown`: it may have been done; only what is safe to repeat may be sent again.
+   */
+  readonly retry?: 'another-node' | 'outcome-unknown' | undefined
 }
 
 /**
@@ -15,7 +18,7 @@ export interface KmipErrorOptions extends ErrorOptions {
  */
 export class KmipError extends Error {
   readonly reason: ResultReason
-  /** Whether the same request is safe, and sensible, at another node. */
+  /** Whether the same request is sensible at another node, and whether it was surely not done here. */
   readonly retry: KmipErrorOptions['retry']
 
   constructor(reason: ResultReason, message: string, options: KmipErrorOptions = {}) {

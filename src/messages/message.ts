@@ -3,6 +3,7 @@ import type { KmipError } from '../../spec/kmip-error.ts'
 import type { OperationName } from '../../spec/operations.ts'
 import type { RequestPayload, ResponsePayload, StructureValue } from '../../spec/values.ts'
 import type { Version } from '../../spec/versions.ts'
+import type { RequestExtension } from './tresor-extension.ts'
 
 /** The header of a request, defaults filled in (KMIP 2.1 §8.2, KMIP 1.4 §6). */
 export interface RequestHeader {
@@ -24,7 +25,11 @@ export type RequestItem = {
     readonly uniqueBatchItemId?: Uint8Array | undefined
     readonly payload: RequestPayload<O>
   }
-}[OperationName]
+}[OperationName] &
+  RequestExtension & {
+    /** SHA-256 of Operation and Request Payload in their binary form; there when an Idempotency Key came. */
+    readonly digest?: Uint8Array | undefined
+  }
 
 export interface UnreadableItem {
   /** The number of the operation as it came, to be echoed, where there was one. */
@@ -51,6 +56,8 @@ export type ResponseItem =
   | FailedItem
 
 export interface FailedItem {
+  /** Whether the answer says how to try again, as the request wanted. */
+  readonly wantsRetry?: boolean | undefined
   readonly operation?: OperationName | undefined
   readonly operationValue?: number | undefined
   readonly uniqueBatchItemId?: Uint8Array | undefined

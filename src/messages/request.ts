@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { KmipError } from '../../spec/kmip-error.ts'
 import { requestBatchItem as row } from '../../spec/messages.ts'
 import { tags } from '../../spec/tags.ts'
@@ -13,6 +14,7 @@ import type { Fields, Reader } from './reader.ts'
 import { readRequestHeader, requestHeaderItem } from './request-header.ts'
 import { readerOf } from './structure-reader.ts'
 import { writerOf } from './structure-writer.ts'
+import { readRequestExtension, requestExtensionItem } from './tresor-extension.ts'
 import { UnreadableRequest } from './unreadable-request.ts'
 
 /** What a request may cost its reader. */
@@ -84,6 +86,8 @@ export function requestToItem(message: RequestMessage): Item {
     if (payload === undefined)
       throw new KmipError('InvalidField', `${request.operation} has a value that KMIP ${dialect.version} does not know`)
     value.push(payload)
+    const extension = requestExtensionItem(request)
+    if (extension !== undefined) value.push(extension)
     items.push({ tag: tag.batchItem, type: 'Structure', value })
   }
   return { tag: tag.message, type: 'Structure', value: items }
@@ -133,7 +137,7 @@ function readItem(reader: Reader, layout: Layout, item: StructureItem): RequestI
     if (fields.ephemeral === true) {
       throw new KmipError('FeatureNotSupported', 'Ephemeral is true, but this server keeps no output back: send the item without it')
     }
-    if (fields.messageExtensions.length > 0) refuseCritical(fields.messageExtensions)
+    const said = fields.messageExtensions.length === 0 ? undefined : readRequestExtension(fields.messageExtensions)
     const operation = reader.dialect.operationsByValue.get(operationValue)
     if (operation === undefined) {
       throw new KmipError(
@@ -144,7 +148,9 @@ function readItem(reader: Reader, layout: Layout, item: StructureItem): RequestI
     const payloadItem = fields.payload as Item
     if (payloadItem.type !== 'Structure') throw new KmipError('InvalidMessage', 'Request Payload is not a Structure')
     const payload = reader.read(payloadItem.value, operation.request)
-    return { operation: operation.name, uniqueBatchItemId, payload } as unknown as RequestItem
+    if (said === undefined) return { operation: operation.name, uniqueBatchItemId, payload } as unknown as RequestItem
+    const digest = said.idempotencyKey === undefined ? {} : { digest: digestOf(operationValue, payloadItem) }
+    return { operation: operation.name, uniqueBatchItemId, payload, ...said, ...digest } as unknown as RequestItem
   } catch (error) {
     if (!(error instanceof KmipError) || isForAll(reader, error)) throw error
     return { operationValue, uniqueBatchItemId: uniqueBatchItemId ?? identifierOf(item), error }
@@ -169,16 +175,10 @@ function isForAll(reader: Reader, error: KmipError): boolean {
   return error.reason === 'UnknownMessageExtension' && !reader.dialect.hasIndexes
 }
 
-/** No extension is known here. */
-function refuseCritical(extensions: ValueOf<typeof row>['messageExtensions']): void {
-  for (const { criticalityIndicator } of extensions) {
-    if (criticalityIndicator) {
-      throw new KmipError(
-        'UnknownMessageExtension',
-        'A critical Message Extension is not known here: leave it out, or say that it is not critical',
-      )
-    }
-  }
+/** The same for each encoding of the same request. */
+function digestOf(operation: number, payload: Item): Uint8Array {
+  const head = encode({ tag: tag.operation, type: 'Enumeration', value: operation })
+  return createHash('sha256').update(head).update(encode(payload)).digest()
 }
 
 function refuseMajor(said: SaidVersion, version: Version): void {

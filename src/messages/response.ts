@@ -13,6 +13,7 @@ import { saidVersion, servedVersion, versionItem } from './protocol-version.ts'
 import type { Fields, Reader } from './reader.ts'
 import { readerOf } from './structure-reader.ts'
 import { type StructureWriter, writerOf } from './structure-writer.ts'
+import { readRetry, retryItem } from './tresor-extension.ts'
 
 /** An answer's bytes in its version: nothing in them is of a later one. */
 export function encodeResponse(message: ResponseMessage): Uint8Array {
@@ -120,6 +121,8 @@ function failedItem(dialect: Dialect, item: FailedItem): Item {
     { tag: tag.reason, type: 'Enumeration', value: reasonNumber(dialect, item.error) },
     { tag: tag.resultMessage, type: 'TextString', value: item.error.message },
   )
+  // Not unasked: clients of other makers may stumble over it (PyKMIP cannot read a Message Extension).
+  if (item.wantsRetry === true && item.error.retry !== undefined) items.push(retryItem(item.error.retry))
   return { tag: tag.batchItem, type: 'Structure', value: items }
 }
 
@@ -151,7 +154,8 @@ function readItem(reader: Reader, item: Item): ResponseItem {
   const operation = operationValue === undefined ? undefined : reader.dialect.operationsByValue.get(operationValue)
   const { uniqueBatchItemId, resultStatus } = fields
   if (resultStatus !== 'Success' && resultStatus !== 'OperationUndone') {
-    const error = new KmipError(fields.resultReason ?? 'GeneralFailure', fields.resultMessage ?? silence[resultStatus])
+    const retry = readRetry(fields.messageExtensions)
+    const error = new KmipError(fields.resultReason ?? 'GeneralFailure', fields.resultMessage ?? silence[resultStatus], { retry })
     return { operation: operation?.name, operationValue, uniqueBatchItemId, status: 'OperationFailed', error }
   }
   if (operation === undefined) throw new KmipError('InvalidMessage', 'A Batch Item of the answer has no Operation that was asked for')

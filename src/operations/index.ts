@@ -24,6 +24,7 @@ import { sign } from './sign.ts'
 import { signatureVerify } from './signature-verify.ts'
 
 export type { Context, OperationEntry, Permission, ServerFacts } from './context.ts'
+export { madeIdentifiers, repeatedAnswer } from './repeated-answer.ts'
 
 /** Every operation that the server has: the dispatcher, Query and the docs read this table. */
 export const operationTable: { readonly [O in OperationName]: OperationEntry<O> } = {

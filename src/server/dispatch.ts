@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { OperationName } from '../../spec/operations.ts'
+import { isRepeatable, type RepeatableOperation } from '../../spec/tresor-extension.ts'
 import type { Identifier, RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import {
   type FailedItem,
@@ -12,16 +13,19 @@ import {
   tooLarge,
   type UnreadableItem,
 } from '../messages/index.ts'
-import type { Context, OperationEntry } from '../operations/index.ts'
+import { type Context, madeIdentifiers, type OperationEntry, repeatedAnswer } from '../operations/index.ts'
 import type { ChangeSet, CommitOutcome } from '../store/index.ts'
 import { demand, type Identity } from '../tenants/index.ts'
 import { BatchIdentifiers } from './batch-identifiers.ts'
+import type { AnswersKept, Repeated } from './kept-answers.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
 /** One attempt at a request: the view that its handlers get, and what they staged. */
 export interface Attempt {
   readonly context: Context
+  /** What was made under Idempotency Keys. */
+  readonly kept: AnswersKept
   /** A mark to go back to. */
   savepoint(): number
   /** Drops what was staged since the mark. */
@@ -149,8 +153,11 @@ class Run<C extends Caller> {
     const error = new KmipError(
       'GeneralFailure',
       'Outcome unknown: the change may or may not have been made. Look before it is sent again.',
+      { retry: 'outcome-unknown' },
     )
-    return this.#respond(answers.map((item) => (item.status === 'OperationFailed' ? item : failed(item, error))))
+    // As many as were tried, in their order.
+    const asked = (index: number) => message.items[index] as RequestItem | UnreadableItem
+    return this.#respond(answers.map((item, index) => (item.status === 'OperationFailed' ? item : failed(asked(index), error))))
   }
 
   #undone: ResponseItem[] = []
@@ -165,7 +172,7 @@ class Run<C extends Caller> {
     for (let index = 0; index < items.length; index++) {
       const item = items[index] as RequestItem | UnreadableItem
       const savepoint = attempt.savepoint()
-      let answer = await this.#item(item, attempt.context)
+      let answer = await this.#item(item, attempt)
       if (limit !== undefined) {
         size += this.#doors.size(this.#respond([answer])) - empty
         if (size > limit && answer.status !== 'OperationFailed') {
@@ -186,7 +193,7 @@ class Run<C extends Caller> {
     return answers
   }
 
-  async #item(item: RequestItem | UnreadableItem, context: Context): Promise<ResponseItem> {
+  async #item(item: RequestItem | UnreadableItem, { context, kept }: Attempt): Promise<ResponseItem> {
     const began = performance.now()
     let answer: ResponseItem
     try {
@@ -195,7 +202,14 @@ class Run<C extends Caller> {
       if (entry === undefined) throw new KmipError('OperationNotSupported', `This server does not serve ${item.operation}.`)
       if (entry.permission !== 'none') demand(this.#identity, entry.permission)
       const payload = this.#resolved(item.operation, entry, item.payload as RequestPayload<OperationName>)
-      const response = await entry.handler(context, payload as never)
+      const repeated = repetition(item, this.#identity)
+      const found = repeated && (await kept.find(repeated))
+      const response: ResponsePayload<OperationName> =
+        found === undefined
+          ? await entry.handler(context, payload as never)
+          : repeatedAnswer(item.operation as RepeatableOperation, found, payload as never)
+      if (repeated !== undefined && found === undefined)
+        await kept.keep(repeated, madeIdentifiers(item.operation as RepeatableOperation, response as never))
       this.#identifiers?.learn(item.operation, response, entry.placeholder?.(response as never, payload as never))
       answer = answered(item, item.operation, response)
     } catch (error) {
@@ -265,6 +279,12 @@ function refusal({ header }: RequestMessage): KmipError | undefined {
   return undefined
 }
 
+/** Undefined for an item that is to be carried out each time it comes. */
+function repetition({ operation, idempotencyKey, digest }: RequestItem, { user }: Identity): Repeated | undefined {
+  if (idempotencyKey === undefined || digest === undefined || !isRepeatable(operation)) return undefined
+  return { user, idempotencyKey, digest }
+}
+
 /** Fails the items as far as the continuation option wants them answered. */
 function refuseAll({ header, items }: RequestMessage, error: KmipError): readonly ResponseItem[] {
   const answered = header.batchErrorContinuation === 'Continue' ? items : items.slice(0, 1)
@@ -299,5 +319,6 @@ function answered<O extends OperationName>(item: RequestItem, operation: O, payl
 function failed(item: RequestItem | UnreadableItem | ResponseItem, error: KmipError): FailedItem {
   const operation = 'operation' in item ? item.operation : undefined
   const operationValue = 'operationValue' in item ? item.operationValue : undefined
-  return { operation, operationValue, uniqueBatchItemId: item.uniqueBatchItemId, status: 'OperationFailed', error }
+  const wantsRetry = 'wantsRetry' in item ? item.wantsRetry : undefined
+  return { wantsRetry, operation, operationValue, uniqueBatchItemId: item.uniqueBatchItemId, status: 'OperationFailed', error }
 }

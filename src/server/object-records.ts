@@ -3,6 +3,7 @@ import { decodeObject, encodeObject } from '../operations/object-codec.ts'
 import type { ObjectRecords, ObjectsFound } from '../operations/object-store.ts'
 import type { Partition } from '../partitions/index.ts'
 import { type ChangeSet, type Guard, joinSeal, type LocalReplica, type Space, splitSeal, UnitOfWork } from '../store/index.ts'
+import { type AnswersKept, KeptAnswers } from './kept-answers.ts'
 import type { CachedObject, ObjectCache } from './object-cache.ts'
 
 export interface RecordsParts {
@@ -26,6 +27,11 @@ export class Records implements ObjectRecords {
   constructor(parts: RecordsParts) {
     this.#parts = parts
     this.#unit = new UnitOfWork(parts.replica, parts.space)
+  }
+
+  /** What was made under Idempotency Keys; staged in the same unit. */
+  keptAt(milliseconds: number): AnswersKept {
+    return new KeptAnswers({ ...this.#parts, unit: this.#unit, now: milliseconds })
   }
 
   async read(uniqueIdentifier: string): Promise<ManagedObject | undefined> {

@@ -18,6 +18,7 @@ import {
 } from '../tenants/index.ts'
 import type { Attempt } from './dispatch.ts'
 import { HttpProtocol } from './http-connection.ts'
+import type { AnswersKept } from './kept-answers.ts'
 import type { ServerLimits } from './limits.ts'
 import { type Listener, listen } from './listener.ts'
 import type { Log, LogLevel } from './log.ts'
@@ -42,7 +43,10 @@ export type BeginUnit = (
   tenant: TenantContext,
   partition: Partition,
   milliseconds: number,
-) => { readonly objects: ObjectStore; readonly records: Omit<Attempt, 'context'> }
+) => { readonly objects: ObjectStore; readonly records: RequestRecords }
+
+/** A unit of work, as far as the store goes. */
+type RequestRecords = Omit<Attempt, 'context' | 'kept'> & { keptAt(milliseconds: number): AnswersKept }
 
 export interface ServingOptions {
   readonly ledger: Ledger
@@ -88,6 +92,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
       const context: Context = { now, nowMilliseconds: milliseconds, objects, partition, server, attributeInstances, policy }
       return {
         context,
+        kept: records.keptAt(milliseconds),
         savepoint: () => records.savepoint(),
         rollback: (to) => records.rollback(to),
         changes: () => records.changes(),

@@ -9,11 +9,15 @@ import { Metrics } from '../../src/server/metrics.ts'
 import type { ChangeSet, CommitOutcome } from '../../src/store/index.ts'
 import type { Identity } from '../../src/tenants/index.ts'
 
+const nameOf = ({ user, idempotencyKey }: { readonly user: string; readonly idempotencyKey: Uint8Array }) =>
+  `${user} ${Buffer.from(idempotencyKey).toString('hex')}`
+
 /** A store of names, with operations that need nothing of KMIP's rules: Create adds one, Destroy removes it, Get answers, Activate fails. */
 class Fake {
   readonly stored = new Set<string>()
   readonly outcomes: CommitOutcome['outcome'][] = []
   readonly bounds: string[] = []
+  readonly kept = new Map<string, readonly string[]>()
   commits = 0
   made = 0
   staged: string[][] = []
@@ -44,6 +48,10 @@ class Fake {
         this.staged.push(staged)
         return {
           context: { objects: staged } as unknown as Context,
+          kept: {
+            find: async (repeated) => this.kept.get(nameOf(repeated)),
+            keep: async (repeated, made) => void this.kept.set(nameOf(repeated), made),
+          },
           savepoint: () => staged.length,
           rollback: (to) => void staged.splice(to),
           changes: async () => (staged.length === 0 ? undefined : changesOf(staged)),
