@@ -182,6 +182,18 @@ export const operations = {
     request: { uniqueIdentifier: identifier, cryptographicParameters: parameters, data: { ...data, ...dataType }, ...stream },
     response: { uniqueIdentifier: identified, macData: { tag: 'MACData', count: '?' }, ...streamed },
   },
+  MACVerify: {
+    since: '1.2',
+    clause: '6.1.33',
+    request: {
+      uniqueIdentifier: identifier,
+      cryptographicParameters: parameters,
+      data: { ...data, ...dataType },
+      macData: { tag: 'MACData', count: '?' },
+      ...stream,
+    },
+    response: { uniqueIdentifier: identified, validityIndicator: { tag: 'ValidityIndicator', count: '?' }, ...streamed },
+  },
   ModifyAttribute: {
     since: '1.0',
     clause: '6.1.34',

@@ -27,6 +27,11 @@ const limitTexts: Readonly<Record<keyof ServerLimits, string>> = {
   batchItems: 'Batch Items of one request.',
   depth: 'Structures inside structures of one message.',
   items: 'Items in the tree of one message.',
+  streams: 'Cryptographic operations in parts (Init Indicator) that one worker has open.',
+  streamsPerTenant: 'Those of one tenant.',
+  streamIdleTimeout: 'Milliseconds without a part after which such an operation ends.',
+  streamHeldBytes: 'Bytes of plain text that wait in one worker until the tag of an authenticated decryption in parts is verified.',
+  streamHeldBytesPerTenant: 'Those of one tenant.',
 }
 
 type LimitShape = { readonly [K in keyof ServerLimits]: z.ZodDefault<z.ZodInt> }

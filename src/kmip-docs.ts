@@ -28,8 +28,23 @@ batch's item before it; *sets* means that its own object is the next items' (of\
 
 ${operationsTable()}
 
-Streaming (Init and Final Indicator), asynchronous requests, Put and Notify are not served: \`Query\` says so. Batches take Stop, Continue and Undo as
-Batch Error Continuation Option.
+Asynchronous requests, Put and Notify are not served: \`Query\` says so. Batches take Stop, Continue and Undo as Batch Error Continuation Option.
+
+### Operations in parts
+
+From 1.3 on, Encrypt, Decrypt, Sign, Signature Verify, MAC, MAC Verify and Hash take their data in parts: the first with Init Indicator, the others with the
+Correlation Value that it answered, the last of them with Final Indicator also. \`Query\` (Capabilities) says whether the tenant's partition does it.
+
+- Every part names the key and is a use of it: one that is revoked, destroyed or expired meanwhile ends the stream. Usage Limits in bytes count each part,
+  those in objects the first.
+- IV, additional data and (Decrypt) the tag come with the first part, the signature or MAC to verify with the first or the last. Cryptographic Parameters of
+  later parts are not looked at.
+- Decrypt with an authentication tag answers its plain text with the last part, once the tag is verified.
+- In parts there are no RSA encryption, EdDSA, CMAC, GMAC, and no Digested Data: they work on the whole.
+- A stream belongs to the tenant, user, operation and key that began it, and lives in the node that answered its first part; the user's other connections to
+  that node may send parts, one after another. A part that is refused ends it (but for a Correlation Value that is not its client's), and so does a batch that
+  is undone, a node's end, and \`limits.streamIdleTimeout\`. Nothing of it is stored.
+- How many there may be, and how much plain text may wait for its tag: \`limits.streams...\` in [configuration.md](configuration.md).
 
 ## Permissions and roles
 

@@ -1,10 +1,20 @@
+import { randomBytes } from 'node:crypto'
 import { createWriteStream, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ClusterNode, startClusterNode } from './cluster/index.ts'
 import type { Config } from './config.ts'
 import { certifierOf, packJoinSecrets } from './join-secrets.ts'
-import { type DataFolder, dataFolder, loadServerFiles, makeDataFolder, renewServerCertificate, serverFilesMark } from './node-files.ts'
+import {
+  type DataFolder,
+  dataFolder,
+  hsmSocket,
+  ledgerSocket,
+  loadServerFiles,
+  makeDataFolder,
+  renewServerCertificate,
+  serverFilesMark,
+  workerSocket,
+} from './node-files.ts'
 import { ObjectStore } from './operations/object-store.ts'
 import {
   connectHsm,
@@ -15,13 +25,14 @@ import {
   readKeyFile,
   serveHsm,
 } from './partitions/index.ts'
+import { nodeBytes } from './server/correlation-value.ts'
 import { createLog, type Log } from './server/log.ts'
 import { Metrics } from './server/metrics.ts'
 import { ObjectCache } from './server/object-cache.ts'
 import { Records } from './server/object-records.ts'
 import { type ChildService, serveAsChild } from './server/process-messages.ts'
 import { type Processes, startProcesses } from './server/processes.ts'
-import { type Serving, startServing } from './server/serving.ts'
+import { type Serving, type ServingOptions, startServing } from './server/serving.ts'
 import {
   connectLedger,
   type Ledger,
@@ -34,6 +45,7 @@ import {
   tenantSpace,
 } from './store/index.ts'
 import { type PartitionDefinition, type PartitionOpener, type Pkcs11PartitionDefinition, Registry } from './tenants/index.ts'
+import { watchChanges } from './watch-changes.ts'
 
 /*
  * The composition root: the one place that names implementations. A node is this process, which has the ledger, and the processes it
@@ -91,19 +103,33 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
     const problems = () => cluster?.problems() ?? [ledger.problem()].filter((problem) => problem !== undefined)
     // Taken before the files are read for the first time: what changes from here on is a change.
     const files = await serverFilesMark(config, folder)
+    // Streams that were begun at a node before are gone, and are known for such.
+    const run = randomBytes(nodeBytes)
     const processes = await startProcesses({
       log,
       workers: config.workers,
-      local: () => serve({ config, folder, log, metrics, ledger, replica, registry, openPartition }),
+      local: () =>
+        serve({
+          config,
+          folder,
+          log,
+          metrics,
+          ledger,
+          replica,
+          registry,
+          openPartition,
+          streams: { node: run, process: 0, socketOf: undefined },
+        }),
       entry: fileURLToPath(import.meta.url),
-      setup: { config },
+      setup: { config, run: run.toString('hex') },
       hsm: hsmPartitions(registry),
       operator: config.operator,
       own: () => metrics.snapshot(),
       problems,
       notices: () => cluster?.notices() ?? [],
     })
-    const watching = watch(config, folder, files, { registry, ledger, processes, log })
+    const takeOver = () => processes.setHsm(hsmPartitions(registry))
+    const watching = watchChanges(config, folder, files, { settings: registry.settings, ledger, processes, log, takeOver })
     return {
       config,
       folder,
@@ -175,14 +201,6 @@ async function serveLedgerWhereNeeded(
   return serveLedger(ledger, ledgerSocket(folder), cluster === undefined ? 'local' : 'asked')
 }
 
-function ledgerSocket(folder: DataFolder): string {
-  return join(folder.run, 'ledger.sock')
-}
-
-function hsmSocket(folder: DataFolder): string {
-  return join(folder.run, 'hsm.sock')
-}
-
 function hsmPartitions(registry: Registry): readonly Pkcs11PartitionDefinition[] {
   const all = [...registry.settings.view().partitions.values()].map(({ value }) => value)
   return all.filter((one): one is Pkcs11PartitionDefinition => one.kind === 'pkcs11')
@@ -237,10 +255,11 @@ interface ServingChoice {
   readonly replica: LocalReplica
   readonly registry: Registry
   readonly openPartition: PartitionOpener
+  readonly streams: ServingOptions['streams']
 }
 
 /** Serves clients in this process. */
-function serve({ config, folder, log, metrics, ledger, replica, registry, openPartition }: ServingChoice): Promise<Serving> {
+function serve({ config, folder, log, metrics, ledger, replica, registry, openPartition, streams }: ServingChoice): Promise<Serving> {
   const cache = new ObjectCache()
   return startServing({
     ledger,
@@ -256,6 +275,7 @@ function serve({ config, folder, log, metrics, ledger, replica, registry, openPa
     https: config.listen.https,
     loadFiles: () => loadServerFiles(config, folder),
     limits: config.limits,
+    streams,
     log,
     metrics,
     serverName: 'Tresor',
@@ -275,45 +295,11 @@ function logOf(config: Config): Log {
   return createLog({ level, form: format, ...(file === undefined ? {} : { to: createWriteStream(file, { flags: 'a', mode: 0o600 }) }) })
 }
 
-/** Looks every two seconds for changed files, and for partitions that the hsm process should have. */
-function watch(
-  config: Config,
-  folder: DataFolder,
-  filesAtStart: string,
-  { registry, ledger, processes, log }: Pick<RunningNode, 'registry' | 'ledger' | 'processes' | 'log'>,
-): NodeJS.Timeout {
-  let files = filesAtStart
-  let generation = registry.settings.view().generation
-  const look = async () => {
-    const mark = await serverFilesMark(config, folder)
-    if (mark !== files) await processes.reload()
-    files = mark
-    await ledger.barrier()
-    const view = registry.settings.view()
-    if (view.generation === generation) return
-    generation = view.generation
-    await processes.setHsm(hsmPartitions(registry))
-  }
-  let looking = false
-  const timer = setInterval(() => {
-    if (looking) return
-    looking = true
-    look()
-      .catch((error: unknown) => log.warn('changes on disk or in the settings could not be taken over', { error }))
-      .finally(() => {
-        looking = false
-      })
-  }, watchEvery)
-  timer.unref()
-  return timer
-}
-
-/** Milliseconds. */
-const watchEvery = 2000
-
 interface ChildSetup {
   readonly config: Config
   readonly name: string
+  /** What tells this run of the node from all others, in hexadecimal. */
+  readonly run: string
   /** Base64. */
   readonly ticketKeys?: string
   readonly partitions?: readonly Pkcs11PartitionDefinition[]
@@ -321,7 +307,7 @@ interface ChildSetup {
 
 /** A worker process: TLS, messages, operations and software partitions; commits go to the ledger process, HSM calls to the hsm process. */
 async function beginWorker(given: unknown): Promise<ChildService> {
-  const { config, name, ticketKeys } = given as ChildSetup
+  const { config, name, run, ticketKeys } = given as ChildSetup
   const folder = dataFolder(config)
   const log = logOf(config).with({ process: name })
   const ledger = connectLedger({ socketPath: ledgerSocket(folder), directory: folder.store })
@@ -329,7 +315,13 @@ async function beginWorker(given: unknown): Promise<ChildService> {
   const hsm = connectHsm(hsmSocket(folder))
   const registry = new Registry({ ledger, replica: ledger.replica, systemSpace, spaceOf: tenantSpace, now: () => new Date() })
   const openPartition = openerOf(config, folder, hsm)
-  const serving = await serve({ config, folder, log, metrics: new Metrics(name), ledger, replica: ledger.replica, registry, openPartition })
+  const streams = {
+    node: Buffer.from(run, 'hex'),
+    process: Number(name.slice('worker-'.length)),
+    socketOf: (number: number) => workerSocket(config, folder, number),
+  }
+  const metrics = new Metrics(name)
+  const serving = await serve({ config, folder, log, metrics, ledger, replica: ledger.replica, registry, openPartition, streams })
   if (ticketKeys !== undefined) serving.setTicketKeys(Buffer.from(ticketKeys, 'base64'))
   return {
     ...serving,

@@ -137,3 +137,18 @@ async function isThere(path: string): Promise<boolean> {
 export async function makeDataFolder(folder: DataFolder): Promise<void> {
   for (const path of [folder.root, folder.store, folder.run, folder.crls]) await mkdir(path, { recursive: true, mode: 0o700 })
 }
+
+/** Where workers reach the ledger process. */
+export function ledgerSocket(folder: DataFolder): string {
+  return join(folder.run, 'ledger.sock')
+}
+
+/** Where workers reach the hsm process. */
+export function hsmSocket(folder: DataFolder): string {
+  return join(folder.run, 'hsm.sock')
+}
+
+/** Where a worker, counted from 1, lets its siblings reach its streams; undefined for one that this node has not. */
+export function workerSocket({ workers }: Pick<Config, 'workers'>, folder: DataFolder, number: number): string | undefined {
+  return number >= 1 && number <= workers ? join(folder.run, `worker-${number}.sock`) : undefined
+}

@@ -56,6 +56,7 @@ const free = [
   'src/main.ts',
   'src/node-files.ts',
   'src/join-secrets.ts',
+  'src/watch-changes.ts',
   'src/cli',
 ]
 

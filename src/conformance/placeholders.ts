@@ -23,6 +23,11 @@ export class Bindings {
     this.#values.set(name, value)
   }
 
+  /** The name may stand for something else from now on. */
+  release(name: string): void {
+    this.#values.delete(name)
+  }
+
   noteAnswer(element: XmlElement): void {
     const value = element.attributes.get('value')
     if (value !== undefined) this.#lastSent.set(element.name, value)

@@ -70,6 +70,7 @@ class Session {
     if (wanted.length !== found.length)
       return [...header, `ResponseMessage/BatchItem: stands ${found.length} times, expected ${wanted.length}`]
     const items = wanted.flatMap((item, index) => {
+      this.#noteStream(batchItems(sent)[index], item)
       const isVariable = this.#isVariable(batchItems(sent)[index], found[index] as XmlElement)
       const label = wanted.length > 1 ? `BatchItem[${index}]` : 'BatchItem'
       const differences = compare(item, found[index] as XmlElement, { ...common, isVariable }, label)
@@ -77,6 +78,13 @@ class Session {
       return differences
     })
     return [...header, ...items]
+  }
+
+  /** Each stream has a Correlation Value of its own, under the one name that the cases have for all of them. */
+  #noteStream(request: XmlElement | undefined, expected: XmlElement): void {
+    if (textOf(childOf(childOf(request, 'RequestPayload'), 'InitIndicator')) !== 'true') return
+    const name = textOf(childOf(childOf(expected, 'ResponsePayload'), 'CorrelationValue'))
+    if (isPlaceholder(name)) this.#bindings.release(name)
   }
 
   #noteMade(request: XmlElement | undefined, item: XmlElement): void {

@@ -4,6 +4,7 @@ import type { RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import type { Version } from '../../spec/versions.ts'
 import type { Partition } from '../partitions/partition.ts'
 import type { ObjectStore } from './object-store.ts'
+import type { Streams } from './streams.ts'
 
 /** What a server is, for Query and Discover Versions. */
 export interface ServerFacts {
@@ -29,6 +30,8 @@ export interface Context {
   readonly nowMilliseconds: number
   readonly objects: ObjectStore
   readonly partition: Partition
+  /** Cryptographic operations in parts. */
+  readonly streams: Streams
   readonly server: ServerFacts
   /**
    * How the client's protocol tells apart the instances of one attribute: in 1.x by Attribute Index, which is 0 where none is given

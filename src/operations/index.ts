@@ -15,6 +15,7 @@ import { getAttributes } from './get-attributes.ts'
 import { hash } from './hash.ts'
 import { locate, locatedPlaceholder } from './locate.ts'
 import { mac } from './mac.ts'
+import { macVerify } from './mac-verify.ts'
 import { modifyAttribute } from './modify-attribute.ts'
 import { query } from './query.ts'
 import { register } from './register.ts'
@@ -25,6 +26,7 @@ import { signatureVerify } from './signature-verify.ts'
 
 export type { Context, OperationEntry, Permission, ServerFacts } from './context.ts'
 export { madeIdentifiers, repeatedAnswer } from './repeated-answer.ts'
+export type { BegunStream, FirstPart, StreamedOperation, StreamPurpose, Streams } from './streams.ts'
 
 /** Every operation that the server has: the dispatcher, Query and the docs read this table. */
 export const operationTable: { readonly [O in OperationName]: OperationEntry<O> } = {
@@ -48,6 +50,7 @@ export const operationTable: { readonly [O in OperationName]: OperationEntry<O> 
   Hash: { handler: hash, permission: 'use', needsObject: false },
   Locate: { handler: locate, permission: 'locate', needsObject: false, placeholder: locatedPlaceholder },
   MAC: { handler: mac, permission: 'use', needsObject: true },
+  MACVerify: { handler: macVerify, permission: 'use', needsObject: true },
   ModifyAttribute: { handler: modifyAttribute, permission: 'attributes', needsObject: true },
   Query: { handler: query, permission: 'none', needsObject: false },
   Register: {

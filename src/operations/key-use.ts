@@ -50,22 +50,6 @@ export function parametersFor(given: Parameters | undefined, object: ManagedObje
 
 const none: Parameters = {}
 
-interface Streamed {
-  readonly correlationValue?: Uint8Array | undefined
-  readonly initIndicator?: boolean | undefined
-  readonly finalIndicator?: boolean | undefined
-}
-
-/** Both indicators together are a stream of one part. @throws KmipError FeatureNotSupported for any other. */
-export function refuseStream(request: Streamed): void {
-  const { correlationValue, initIndicator = false, finalIndicator = false } = request
-  if (correlationValue === undefined && initIndicator === finalIndicator) return
-  throw new KmipError(
-    'FeatureNotSupported',
-    'Streamed cryptographic operations (Init Indicator, Correlation Value) are not supported. Send all of the data in one request.',
-  )
-}
-
 /** @throws KmipError InvalidMessage when the field is missing; empty data is data. */
 export function required<T>(name: string, value: T | undefined): T {
   if (value !== undefined) return value

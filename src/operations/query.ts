@@ -71,10 +71,10 @@ const answers: { readonly [F in QueryFunction]?: (context: Context) => Promise<P
   QueryClientRegistrationMethods: () => ({}),
   QueryRNGs: async ({ partition }) => ({ rngParameters: [rngParameters(await partition.describe())] }),
   QueryProfiles: ({ server }) => ({ profileInformation: server.profiles.map((profileName) => ({ profileName })) }),
-  QueryCapabilities: () => ({
+  QueryCapabilities: ({ partition }) => ({
     capabilityInformation: [
       {
-        streamingCapability: false,
+        streamingCapability: partition.streams !== undefined,
         asynchronousCapability: false,
         attestationCapability: false,
         batchUndoCapability: true,

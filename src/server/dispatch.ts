@@ -28,8 +28,8 @@ export interface Attempt {
   readonly kept: AnswersKept
   /** A mark to go back to. */
   savepoint(): number
-  /** Drops what was staged since the mark. */
-  rollback(savepoint: number): void
+  /** Drops what was staged since the mark, and ends streams that took a part since. */
+  rollback(savepoint: number): Promise<void> | undefined
   /** All that was staged, sealed; undefined when that is nothing. */
   changes(): Promise<ChangeSet | undefined> | undefined
 }
@@ -56,6 +56,8 @@ export interface DispatchDoors<C extends Caller = Caller> {
   commit(changes: ChangeSet, caller: C): Promise<CommitOutcome>
   /** @throws KmipError when the tenant's partition cannot be used. */
   begin(identity: Identity, message: RequestMessage, milliseconds: number): Attempt | Promise<Attempt>
+  /** The request is refused though its items have run: what they began outside the store ends. */
+  dropped?(message: RequestMessage): Promise<void> | undefined
   /** Who the caller is as of the barrier just passed, narrowed by the request's credentials. @throws KmipError */
   identify(caller: C, message: RequestMessage): Identity | Promise<Identity>
   /** Bytes of an answer in its binary form. */
@@ -92,12 +94,14 @@ export async function dispatch<C extends Caller>(message: RequestMessage, caller
           'GeneralFailure',
           `Other requests changed the same objects ${attempts} times meanwhile. Nothing was changed by this one; send it again.`,
         )
+        await doors.dropped?.(message)
         return respond(message, milliseconds, refuseAll(message, error))
       }
       // Requests that met once would meet again if they ran in step.
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 ** Math.min(attempt, longestPause)))
     }
   } catch (error) {
+    await doors.dropped?.(message)
     const failure = new Failures(doors).of(error)
     return { ...respond(message, milliseconds, refuseAll(message, failure.error)), ...failure.header }
   }
@@ -137,7 +141,10 @@ class Run<C extends Caller> {
     const begun = doors.begin(this.#identity, message, this.#milliseconds)
     const attempt = begun instanceof Promise ? await begun : begun
     const answers = await this.#items(attempt)
-    if (answers === 'undone') return this.#respond(this.#undone)
+    if (answers === 'undone') {
+      await doors.dropped?.(message)
+      return this.#respond(this.#undone)
+    }
     const staged = attempt.changes()
     const changes = staged && (await staged)
     if (changes === undefined) return this.#respond(answers)
@@ -148,6 +155,7 @@ class Run<C extends Caller> {
     doors.metrics.commit.observe(performance.now() - began)
     if (result.outcome === 'committed') return this.#respond(answers)
     if (result.outcome === 'conflict') return 'conflict'
+    await doors.dropped?.(message)
     doors.metrics.unknownOutcomes++
     doors.log.error('outcome unknown', { why: result.why, tenant: this.#identity.tenant })
     const error = new KmipError(
@@ -184,7 +192,7 @@ class Run<C extends Caller> {
         if (this.#identifiers !== undefined && index % itemsPerTurn === itemsPerTurn - 1) await nextTurn()
         continue
       }
-      attempt.rollback(savepoint)
+      await attempt.rollback(savepoint)
       if (header.batchErrorContinuation === 'Continue' && items.length > 1) continue
       if (header.batchErrorContinuation !== 'Undo') break
       this.#undone = answers.map((one) => (one.status === 'Success' ? { ...one, status: 'OperationUndone' as const } : one))

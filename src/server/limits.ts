@@ -31,6 +31,16 @@ export interface ServerLimits {
   readonly depth: number
   /** Items in the tree of one message. */
   readonly items: number
+  /** Cryptographic operations in parts that this process has open. */
+  readonly streams: number
+  /** Those of one tenant. */
+  readonly streamsPerTenant: number
+  /** Milliseconds without a part after which a stream ends. */
+  readonly streamIdleTimeout: number
+  /** Bytes of plain text that wait in this process for their authentication tag to be verified. */
+  readonly streamHeldBytes: number
+  /** Those of one tenant. */
+  readonly streamHeldBytesPerTenant: number
 }
 
 export const defaultServerLimits: ServerLimits = {
@@ -48,6 +58,11 @@ export const defaultServerLimits: ServerLimits = {
   batchItems: 1000,
   depth: 32,
   items: 100_000,
+  streams: 1024,
+  streamsPerTenant: 256,
+  streamIdleTimeout: 60_000,
+  streamHeldBytes: 64 * 1024 * 1024,
+  streamHeldBytesPerTenant: 16 * 1024 * 1024,
 }
 
 /** The limits of one message, as its decoders take them. */

@@ -33,6 +33,7 @@ export interface ServiceParts {
   readonly log: Log
   readonly metrics: Metrics
   readonly begin: (identity: Identity, message: RequestMessage, milliseconds: number) => Attempt | Promise<Attempt>
+  readonly dropped?: DispatchDoors<Peer>['dropped']
   readonly now: () => number
 }
 
@@ -52,6 +53,7 @@ export class KmipService implements Service<Peer>, TreeService<Peer> {
       barrier: (peer, bound) => this.#barrier(peer, bound),
       commit: (changes, peer) => this.#commit(changes, peer),
       begin: parts.begin,
+      ...(parts.dropped === undefined ? {} : { dropped: parts.dropped }),
       identify: (peer, message) => this.#identify(peer, message),
       now: parts.now,
     }

@@ -1,5 +1,6 @@
 import { type OperationName, operations } from '../../spec/operations.ts'
 import { isWithin, servedVersions, type Version, versions } from '../../spec/versions.ts'
+import type { RequestMessage } from '../messages/index.ts'
 import { type Context, operationTable } from '../operations/index.ts'
 import type { ObjectStore } from '../operations/object-store.ts'
 import type { Partition } from '../partitions/index.ts'
@@ -24,6 +25,8 @@ import { type Listener, listen } from './listener.ts'
 import type { Log, LogLevel } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { ChildService } from './process-messages.ts'
+import { ProcessStreams, type ProcessStreamsOptions } from './process-streams.ts'
+import { StreamRequests } from './request-streams.ts'
 import { KmipService, type Peer } from './service.ts'
 import type { TlsSettings } from './tls-settings.ts'
 
@@ -46,7 +49,10 @@ export type BeginUnit = (
 ) => { readonly objects: ObjectStore; readonly records: RequestRecords }
 
 /** A unit of work, as far as the store goes. */
-type RequestRecords = Omit<Attempt, 'context' | 'kept'> & { keptAt(milliseconds: number): AnswersKept }
+type RequestRecords = Omit<Attempt, 'context' | 'kept' | 'rollback'> & {
+  rollback(savepoint: number): void
+  keptAt(milliseconds: number): AnswersKept
+}
 
 export interface ServingOptions {
   readonly ledger: Ledger
@@ -59,6 +65,8 @@ export interface ServingOptions {
   readonly https: readonly Address[]
   readonly loadFiles: () => Promise<ServerFiles>
   readonly limits: ServerLimits
+  /** Where this process stands among those of its node, for operations in parts. */
+  readonly streams: Pick<ProcessStreamsOptions, 'node' | 'process' | 'socketOf'>
   readonly log: Log
   readonly metrics: Metrics
   readonly serverName: string
@@ -83,24 +91,48 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const partitions = new OpenPartitions(settings, options.openPartition, options.spaceOf)
   const facts = factsByVersion(options)
   const reach = new Reach(settings, partitions)
-  const begin = (identity: Identity, { header }: { readonly header: { readonly version: Version } }, milliseconds: number) => {
+  const streams = new ProcessStreams({ ...options.streams, limits, now })
+  const requests = new StreamRequests(streams)
+  const begin = (identity: Identity, message: RequestMessage, milliseconds: number) => {
+    const { header } = message
     const reached = reach.of(identity)
     const enter = ({ tenant, partition, policy }: Reached): Attempt => {
       const { objects, records } = options.beginUnit(tenant, partition, milliseconds)
       const now = Math.floor(milliseconds / 1000)
       const { server, attributeInstances } = facts[header.version]
-      const context: Context = { now, nowMilliseconds: milliseconds, objects, partition, server, attributeInstances, policy }
+      const run = requests.run(message, identity, partition)
+      const context: Context = { now, nowMilliseconds: milliseconds, objects, partition, streams: run, server, attributeInstances, policy }
+      const marks: { readonly records: number; readonly parts: number }[] = []
       return {
         context,
         kept: records.keptAt(milliseconds),
-        savepoint: () => records.savepoint(),
-        rollback: (to) => records.rollback(to),
-        changes: () => records.changes(),
+        savepoint: () => marks.push({ records: records.savepoint(), parts: run.mark }) - 1,
+        rollback: (to) => {
+          const mark = marks[to]
+          if (mark === undefined) return undefined
+          records.rollback(mark.records)
+          return run.rollback(mark.parts)
+        },
+        changes: () => {
+          const lost = requests.finished(message, run)
+          return lost === undefined ? records.changes() : lost.then(() => records.changes())
+        },
       }
     }
     return reached instanceof Promise ? reached.then(enter) : enter(reached)
   }
-  const service = new KmipService({ ledger, settings, identities, passwords: new Passwords(), limits, log, metrics, begin, now })
+  const service = new KmipService({
+    ledger,
+    settings,
+    identities,
+    passwords: new Passwords(),
+    limits,
+    log,
+    metrics,
+    begin,
+    dropped: (message) => requests.dropped(message),
+    now,
+  })
   await ledger.barrier().catch((error: unknown) => log.warn('the ledger does not answer yet', { error }))
   const files = await options.loadFiles()
   identities.trust(files.trust)
@@ -111,6 +143,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const common = { limits, log, service, tls: tlsOf(files) }
   const ports: Record<string, number> = {}
   try {
+    await streams.listen()
     for (const [index, address] of options.kmip.entries()) {
       const listener = await listen<Peer>({ ...common, ...address })
       listeners.push(listener)
@@ -123,6 +156,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     }
   } catch (error) {
     await Promise.all(listeners.map((listener) => listener.drain(0)))
+    await streams.close()
     throw error
   }
 
@@ -145,7 +179,11 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   watch.unref()
   metrics.source(() => ({
     counters: listenerCounters(listeners),
-    gauges: { connections: listeners.reduce((sum, one) => sum + one.connections(), 0), replica_revision: replica.revision() },
+    gauges: {
+      connections: listeners.reduce((sum, one) => sum + one.connections(), 0),
+      replica_revision: replica.revision(),
+      streams: streams.table.size,
+    },
   }))
 
   return {
@@ -169,6 +207,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     stop: async (milliseconds) => {
       clearInterval(watch)
       await Promise.all(listeners.map((listener) => listener.drain(milliseconds)))
+      await streams.close()
       await partitions.close()
     },
   }

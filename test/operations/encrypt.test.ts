@@ -209,12 +209,6 @@ const refusals: readonly (readonly [string, Request, ResultReason, RegExp, (read
     /multiple of 16 bytes/,
   ],
   [
-    'a stream',
-    { cryptographicParameters: { blockCipherMode: 'ECB' }, data: block, initIndicator: true },
-    'FeatureNotSupported',
-    /Streamed cryptographic operations/,
-  ],
-  [
     'a key that may not encrypt',
     { cryptographicParameters: { blockCipherMode: 'ECB' }, data: block },
     'IncompatibleCryptographicUsageMask',

@@ -24,7 +24,7 @@ test('what Query says of the rest', async (t) => {
   t.is((await ask('QueryRNGs')).rngParameters[0]?.rngAlgorithm, 'DRBG')
   const [capability] = (await ask('QueryCapabilities')).capabilityInformation
   t.is(capability?.batchUndoCapability, true)
-  t.is(capability?.streamingCapability, false)
+  t.is(capability?.streamingCapability, true)
   t.is(capability?.asynchronousCapability, false)
   t.is((await ask('QueryStorageProtectionMasks')).protectionStorageMasks?.masks.length, 1)
 })

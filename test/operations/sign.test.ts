@@ -137,7 +137,7 @@ test('refuses what cannot be signed with', async (t) => {
     [p256.privateKey, { data, cryptographicParameters: { digitalSignatureAlgorithm: 'SHA_256WithRSAEncryption' } }, 'InvalidField'],
     [rsa.publicKey, { data, cryptographicParameters: { hashingAlgorithm: 'SHA_256' } }, 'InvalidField'],
     [rsa.privateKey, { cryptographicParameters: { hashingAlgorithm: 'SHA_256' } }, 'InvalidMessage'],
-    [rsa.privateKey, { data, correlationValue: data }, 'FeatureNotSupported'],
+    [rsa.privateKey, { data, correlationValue: data }, 'InvalidCorrelationValue'],
     [rsa.privateKey, { digestedData: data, cryptographicParameters: { hashingAlgorithm: 'SHA_256' } }, 'InvalidField'],
   ] as const) {
     const error = await t.throwsAsync<KmipError>(bench.run('Sign', { uniqueIdentifier, ...request }))

@@ -4,12 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { OperationName } from '../../spec/operations.ts'
 import type { RequestPayload, ResponsePayload } from '../../spec/values.ts'
+import type { RequestMessage } from '../../src/messages/index.ts'
 import { type ManagedObject, Secret } from '../../src/objects/index.ts'
 import { type Context, operationTable } from '../../src/operations/index.ts'
 import { ObjectStore } from '../../src/operations/object-store.ts'
 import { createSoftwarePartition, openSoftwarePartition, type Partition } from '../../src/partitions/index.ts'
+import { defaultServerLimits } from '../../src/server/limits.ts'
 import { ObjectCache } from '../../src/server/object-cache.ts'
 import { Records } from '../../src/server/object-records.ts'
+import { ProcessStreams } from '../../src/server/process-streams.ts'
+import { StreamRequests } from '../../src/server/request-streams.ts'
 import { type EmbeddedLedger, type Guard, type LocalReplica, openEmbeddedLedger, type Space, systemSpace } from '../../src/store/index.ts'
 
 export interface OperationBench {
@@ -50,6 +54,9 @@ export function operationContext(options: Options = {}): OperationBench {
   const space = `t/${tenant}` as Space
   const start = options.now ?? 1_700_000_000
   const guard: Guard = { place: { space: systemSpace, kind: 'setting', id: tenant }, revision: 0 }
+  const streams = new StreamRequests(
+    new ProcessStreams({ node: randomBytes(8), process: 0, socketOf: undefined, limits: defaultServerLimits, now: Date.now }),
+  )
   const openRecords = () => new Records({ tenant, space, guard, partition, replica, cache })
   // Requests of one second follow each other by the millisecond, as on a clock.
   let milliseconds = 0
@@ -59,7 +66,8 @@ export function operationContext(options: Options = {}): OperationBench {
     const records = openRecords()
     const nowMilliseconds = now * 1000 + (milliseconds++ % 1000)
     const objects = new ObjectStore(records, nowMilliseconds)
-    const context: Context = { now, nowMilliseconds, objects, partition, policy, server, attributeInstances }
+    const run = streams.run({} as RequestMessage, { tenant, user: 'tester' }, partition)
+    const context: Context = { now, nowMilliseconds, objects, partition, streams: run, policy, server, attributeInstances }
     return {
       context,
       records,
