@@ -45,7 +45,7 @@ export type Template = Attribute[]
 export interface Cryptoki {
   load(path: string): void
   close(): void
-  C_Initialize(options: { readonly flags: number }): void
+  C_Initialize(options: { readonly flags: number; readonly libraryParameters?: string }): void
   C_Finalize(): void
   C_GetInfo(): {
     readonly manufacturerID: string
@@ -69,30 +69,24 @@ export interface Cryptoki {
   C_FindObjectsFinal(session: Handle): void
   C_EncryptInit(session: Handle, mechanism: Mechanism, key: Handle): void
   C_Encrypt(session: Handle, data: Buffer, out: Buffer): Buffer
-  C_EncryptAsync(session: Handle, data: Buffer, out: Buffer): Promise<Buffer>
   C_DecryptInit(session: Handle, mechanism: Mechanism, key: Handle): void
   C_Decrypt(session: Handle, data: Buffer, out: Buffer): Buffer
-  C_DecryptAsync(session: Handle, data: Buffer, out: Buffer): Promise<Buffer>
   C_DigestInit(session: Handle, mechanism: Mechanism): void
   C_Digest(session: Handle, data: Buffer, out: Buffer): Buffer
-  C_DigestAsync(session: Handle, data: Buffer, out: Buffer): Promise<Buffer>
   C_DigestKey(session: Handle, key: Handle): void
   C_DigestFinal(session: Handle, out: Buffer): Buffer
   C_SignInit(session: Handle, mechanism: Mechanism, key: Handle): void
   C_Sign(session: Handle, data: Buffer, out: Buffer): Buffer
-  C_SignAsync(session: Handle, data: Buffer, out: Buffer): Promise<Buffer>
   C_VerifyInit(session: Handle, mechanism: Mechanism, key: Handle): void
-  C_VerifyAsync(session: Handle, data: Buffer, signature: Buffer): Promise<boolean>
+  C_Verify(session: Handle, data: Buffer, signature: Buffer): boolean
   C_GenerateKey(session: Handle, mechanism: Mechanism, template: Template): Handle
-  C_GenerateKeyPairAsync(
+  C_GenerateKeyPair(
     session: Handle,
     mechanism: Mechanism,
     publicTemplate: Template,
     privateTemplate: Template,
-  ): Promise<{ readonly privateKey: Handle; readonly publicKey: Handle }>
+  ): { readonly privateKey: Handle; readonly publicKey: Handle }
   C_WrapKey(session: Handle, mechanism: Mechanism, wrapping: Handle, key: Handle, out: Buffer): Buffer
-  C_WrapKeyAsync(session: Handle, mechanism: Mechanism, wrapping: Handle, key: Handle, out: Buffer): Promise<Buffer>
   C_UnwrapKey(session: Handle, mechanism: Mechanism, wrapping: Handle, wrapped: Buffer, template: Template): Handle
-  C_UnwrapKeyAsync(session: Handle, mechanism: Mechanism, wrapping: Handle, wrapped: Buffer, template: Template): Promise<Handle>
   C_GenerateRandom(session: Handle, out: Buffer): Buffer
 }

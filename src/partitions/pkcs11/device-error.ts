@@ -1,17 +1,13 @@
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { lacks } from '../mechanisms.ts'
 import { ckr } from './constants.ts'
+import { codeOf, DeviceFailure } from './device-session.ts'
 
 /** What the partition was doing when the device failed. */
 export interface Doing {
   readonly partition: string
   /** As `partition show` lists it. */
   readonly mechanism: string
-}
-
-/** The CKR_* number of an error that pkcs11js threw. */
-export function codeOf(error: unknown): number | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined
 }
 
 const unsupported: ReadonlySet<number> = new Set([
@@ -28,8 +24,38 @@ const unfit: ReadonlySet<number> = new Set([
   ckr.DATA_LEN_RANGE,
 ])
 
+/** The device, the login or what was held in it is gone; all can be opened again. */
+const lost: ReadonlySet<number> = new Set([
+  ckr.SLOT_ID_INVALID,
+  ckr.DEVICE_ERROR,
+  ckr.DEVICE_MEMORY,
+  ckr.DEVICE_REMOVED,
+  ckr.KEY_HANDLE_INVALID,
+  ckr.OBJECT_HANDLE_INVALID,
+  ckr.SESSION_CLOSED,
+  ckr.SESSION_HANDLE_INVALID,
+  ckr.TOKEN_NOT_PRESENT,
+  ckr.TOKEN_NOT_RECOGNIZED,
+  ckr.UNWRAPPING_KEY_HANDLE_INVALID,
+  ckr.USER_NOT_LOGGED_IN,
+  ckr.WRAPPING_KEY_HANDLE_INVALID,
+  ckr.CRYPTOKI_NOT_INITIALIZED,
+])
+
+/** Whether an error means that the partition must be opened anew before it can go on. */
+export function isLost(error: unknown): boolean {
+  const cause = error instanceof KmipError ? error.cause : error
+  return cause instanceof DeviceFailure && cause.code !== undefined && lost.has(cause.code)
+}
+
+/** The standard's error for what a device session threw. */
+export function deviceError(doing: Doing, error: unknown): KmipError {
+  if (isLost(error)) return broken(doing, error)
+  return error instanceof DeviceFailure && error.phase === 'data' ? dataError(doing, error) : setupError(doing, error)
+}
+
 /** A failure before any data went in: the device lacks the mechanism, or the key does not fit it. */
-export function setupError(doing: Doing, error: unknown): KmipError {
+function setupError(doing: Doing, error: unknown): KmipError {
   if (error instanceof KmipError) return error
   const code = codeOf(error)
   if (code !== undefined && unsupported.has(code)) return lacks(doing.partition, doing.mechanism, `the device says ${messageOf(error)}`)
@@ -42,7 +68,7 @@ export function setupError(doing: Doing, error: unknown): KmipError {
 }
 
 /** A failure on data that came from outside: devices say all kinds of things for a wrong tag or padding, CKR_GENERAL_ERROR among them. */
-export function dataError(doing: Doing, error: unknown): KmipError {
+function dataError(doing: Doing, error: unknown): KmipError {
   if (error instanceof KmipError) return error
   const code = codeOf(error)
   if (code !== undefined && unsupported.has(code)) return setupError(doing, error)
@@ -69,7 +95,7 @@ function isWrappedKeyError(code: number | undefined): boolean {
 function broken(doing: Doing, error: unknown): KmipError {
   return new KmipError(
     'GeneralFailure',
-    `The device of partition ${doing.partition} failed at ${doing.mechanism}: ${messageOf(error)}. Check the token, then restart the node.`,
+    `The device of partition ${doing.partition} failed at ${doing.mechanism}: ${messageOf(error)}. It is opened anew at the next requests; if this goes on, check the token.`,
     {
       cause: error,
     },

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { ckf, ckr, cku } from './constants.ts'
 import type { Cryptoki } from './cryptoki.ts'
-import { codeOf } from './device-error.ts'
+import { codeOf } from './device-session.ts'
 
 /** A token as `partition add` and error messages show it. */
 export interface TokenInfo {
@@ -15,7 +15,13 @@ export interface TokenInfo {
 
 interface Loaded {
   readonly library: Cryptoki
+  readonly parameters: string | undefined
   users: number
+  /** Counts initializations: what was opened before the last one is gone. */
+  generation: number
+  /** Calls under way in threads. */
+  calls: number
+  initializing: Promise<void> | undefined
 }
 
 const loaded = new Map<string, Loaded>()
@@ -30,9 +36,10 @@ export interface InitTokenOptions {
 
 /**
  * Loads a PKCS #11 module, once in a process however many partitions use it. Each call has its `releaseModule`.
+ * @param parameters what the module wants to be told at its start, where it does (NSS: `configdir=...`); the first user's count.
  * @throws KmipError GeneralFailure when pkcs11js or the module cannot be loaded, with the cure.
  */
-export function openModule(path: string): Cryptoki {
+export function openModule(path: string, parameters?: string): Cryptoki {
   const known = loaded.get(path)
   if (known !== undefined) {
     known.users++
@@ -41,19 +48,18 @@ export function openModule(path: string): Cryptoki {
   const library = newCryptoki()
   try {
     library.load(path)
-    library.C_Initialize({ flags: ckf.OS_LOCKING_OK })
+    initialize(library, parameters)
   } catch (error) {
-    if (codeOf(error) !== ckr.CRYPTOKI_ALREADY_INITIALIZED) {
-      throw new KmipError(
-        'GeneralFailure',
-        `The PKCS #11 module ${path} does not load: ${messageOf(error)}. Check the path and the module's own configuration.`,
-        {
-          cause: error,
-        },
-      )
-    }
+    throw notLoaded(path, error)
   }
-  loaded.set(path, { library, users: 1 })
+  loaded.set(path, { library, parameters, users: 1, generation: 1, calls: 0, initializing: undefined })
+  return library
+}
+
+/** The functions of a module that this process has opened, for another thread of it. Its `close` ends this way only. */
+export function attachModule(path: string): Cryptoki {
+  const library = newCryptoki()
+  library.load(path)
   return library
 }
 
@@ -64,6 +70,78 @@ export function releaseModule(path: string): void {
   loaded.delete(path)
   known.library.C_Finalize()
   known.library.close()
+}
+
+/** How often the module was initialized in this process; 0 when it is not open. */
+export function generationOf(path: string): number {
+  return loaded.get(path)?.generation ?? 0
+}
+
+/** Runs calls of a module, so that it is not finalized under them. */
+export async function duringCall<T>(path: string, action: () => Promise<T>): Promise<T> {
+  const known = loaded.get(path)
+  if (known === undefined) return action()
+  known.calls++
+  try {
+    return await action()
+  } finally {
+    known.calls--
+  }
+}
+
+/**
+ * Finalizes and initializes a module, as long as it is of this generation: users that lost it at the same time do it once. Modules see a token
+ * that came back, and remoted ones find their server, only so. Sessions and logins of all its partitions end.
+ * @throws KmipError GeneralFailure when it does not initialize again, or calls that are under way do not end.
+ */
+export async function initializeAgain(path: string, generation: number): Promise<void> {
+  const known = loaded.get(path)
+  if (known === undefined || known.generation !== generation) return known?.initializing
+  known.generation++
+  known.initializing = exchange(path, known)
+  try {
+    await known.initializing
+  } finally {
+    known.initializing = undefined
+  }
+}
+
+async function exchange(path: string, known: Loaded): Promise<void> {
+  // To finalize under a call is undefined (PKCS #11 v3.0, 5.4).
+  for (let waited = 0; known.calls > 0; waited += callPause) {
+    if (waited > callLimit) throw notLoaded(path, new Error(`a call has not ended within ${callLimit / 1000} s`))
+    await new Promise((resolve) => setTimeout(resolve, callPause))
+  }
+  try {
+    known.library.C_Finalize()
+  } catch {
+    // A module that has lost its server may not know how to.
+  }
+  try {
+    initialize(known.library, known.parameters)
+  } catch (error) {
+    throw notLoaded(path, error)
+  }
+}
+
+/** Milliseconds. */
+const callPause = 5
+const callLimit = 10_000
+
+function initialize(library: Cryptoki, parameters: string | undefined): void {
+  try {
+    library.C_Initialize({ flags: ckf.OS_LOCKING_OK, ...(parameters !== undefined && { libraryParameters: parameters }) })
+  } catch (error) {
+    if (codeOf(error) !== ckr.CRYPTOKI_ALREADY_INITIALIZED) throw error
+  }
+}
+
+function notLoaded(path: string, cause: unknown): KmipError {
+  return new KmipError(
+    'GeneralFailure',
+    `The PKCS #11 module ${path} does not load: ${messageOf(cause)}. Check the path and the module's own configuration.`,
+    { cause },
+  )
 }
 
 /** The tokens in a module's slots. Slot numbers change when a token is made: use label and serial to name one. */

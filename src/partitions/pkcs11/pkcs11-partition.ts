@@ -129,14 +129,14 @@ class Pkcs11Partition implements Partition {
     const { name, mechanism: native, doing } = this.#cipher(key, mechanism, data)
     const input = tag === undefined ? data : Buffer.concat([data, tag])
     return this.#use(key, 'decrypt', name, (object) =>
-      this.#token.decrypt(doing, object, native, input, room(input), mechanism.cipher.startsWith('RSA')),
+      this.#token.decrypt(doing, object, native, input, room(input), mechanism.cipher.startsWith('RSA') ? 'long' : undefined),
     )
   }
 
   async sign(key: KeyReference, mechanism: SignMechanism, data: Uint8Array): Promise<Uint8Array> {
     const name = this.#offered(signName(mechanism))
     const { mechanism: native, input } = await signInput(this.#token, mechanism, data)
-    const signature = await this.#use(key, 'sign', name, (object) => this.#token.sign(this.#doing(name), object, native, input, true))
+    const signature = await this.#use(key, 'sign', name, (object) => this.#token.sign(this.#doing(name), object, native, input, 'long'))
     return mechanism.scheme === 'ECDSA' ? toDerSignature(signature) : signature
   }
 
@@ -152,7 +152,7 @@ class Pkcs11Partition implements Partition {
     const name = this.#offered(macName(mechanism))
     const native = macMechanism(this.#token.name, mechanism)
     return this.#use(key, mechanism.mac === 'HMAC' ? 'hmac' : 'cmac', name, (object) =>
-      this.#token.sign(this.#doing(name), object, native, data, false),
+      this.#token.sign(this.#doing(name), object, native, data),
     )
   }
 

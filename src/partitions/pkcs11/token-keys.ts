@@ -115,9 +115,7 @@ export class TokenKeys {
     )
     const carrier = { value, object }
     const kek = keks.get(Math.max(...keks.keys()))!
-    const keys = new TokenKeys(token, keks, integrityKey, await chooseWrap(token, kek, object), carrier)
-    await keys.#measure()
-    return keys
+    return new TokenKeys(token, keks, integrityKey, await chooseWrap(token, kek, object), carrier)
   }
 
   get epochs(): number[] {
@@ -212,7 +210,7 @@ export class TokenKeys {
 
   async mac(data: Uint8Array): Promise<Buffer> {
     const mechanism = { mechanism: hashNumbers.SHA_256.hmac }
-    return Buffer.from(await this.#token.sign(this.#doing('seal'), this.#integrityKey, mechanism, data, false))
+    return Buffer.from(await this.#token.sign(this.#doing('seal'), this.#integrityKey, mechanism, data))
   }
 
   async #stored(label: Labelled, mechanism: string, bytes: Buffer): Promise<WrappedKey> {
@@ -248,18 +246,6 @@ export class TokenKeys {
 
   #doing(what: string) {
     return { partition: this.#token.name, mechanism: `${this.#wrapName} (${what})` }
-  }
-
-  /** The shortest of a few MACs says whether the device is a library or a box on a network. */
-  async #measure(): Promise<void> {
-    let shortest = Number.POSITIVE_INFINITY
-    this.#token.adaptTo(0)
-    for (let round = 0; round < 5; round++) {
-      const start = performance.now()
-      await this.mac(noIv)
-      shortest = Math.min(shortest, performance.now() - start)
-    }
-    this.#token.adaptTo(shortest)
   }
 }
 

@@ -4,11 +4,13 @@ import { readPrivateFile } from '../key-file.ts'
 import type { MechanismName } from '../partition.ts'
 import { ckr, cku } from './constants.ts'
 import type { Cryptoki, Handle, Mechanism, Template } from './cryptoki.ts'
-import { codeOf, type Doing, dataError, setupError } from './device-error.ts'
+import { type Doing, deviceError, isLost } from './device-error.ts'
+import { codeOf, DeviceFailure, DeviceSession, failure, type SessionCall } from './device-session.ts'
 import { namesOf } from './mechanisms.ts'
-import { openModule, releaseModule, tokensOf } from './module.ts'
-import { SessionPool } from './session-pool.ts'
+import { duringCall, generationOf, openModule, releaseModule, tokensOf } from './module.ts'
+import { SessionThreads, type Span } from './session-threads.ts'
 import { type AttributeName, attributes, numberOf } from './template.ts'
+import { asBuffer } from './thread-messages.ts'
 
 /** Which token, and how it is reached. */
 export interface TokenOptions {
@@ -16,51 +18,60 @@ export interface TokenOptions {
   readonly name: string
   /** Path of the PKCS #11 module. */
   readonly module: string
+  /** What the module wants to be told at its start, where it does: NSS has `configdir='sql:/path'` and more there. */
+  readonly parameters?: string
   /** Label of the token. */
   readonly token: string
   /** Serial number, where two tokens have one label. */
   readonly serial?: string
   /** A file with the user's PIN, mode 0600. */
   readonly pinFile: string
-  /** Operations at a time, each in a session of its own; 8 unless told. Half as many sessions more handle objects. */
+  /** Calls at a time, each in a thread with sessions of its own; 8 unless told. */
   readonly sessions?: number
-  /** Whether short calls go through the thread pool (a box on a network) or are made on the spot (a library). Measured unless told. */
-  readonly calls?: 'pooled' | 'direct'
+  /** Whether short calls are made in threads (a box on a network) or on the spot (a library). As it is measured unless told. */
+  readonly calls?: 'threads' | 'direct'
 }
 
 /** PINs that a token refused in this process, by token, as digests under a key of the process: they are not tried again. */
 const refusedPins = new Set<string>()
 const digestKey = randomBytes(32)
 
-/** In milliseconds. A device that answers faster is called on the spot; the way through the thread pool costs about 60 microseconds. */
+/** In milliseconds, of short calls. The way through a thread costs about 50 microseconds. */
 const directCallLimit = 0.25
+/** Bytes above which a call is no short one, whatever the device. */
+const shortData = 16 * 1024
 
-/** A token that is logged in: its sessions and its calls, each with the standard's errors. */
+/** A token that is logged in: its calls, each with the standard's errors. */
 export class Token {
   readonly name: string
   readonly names: ReadonlySet<MechanismName>
   readonly details: Readonly<Record<string, string>>
   readonly #library: Cryptoki
   readonly #module: string
+  /** The module's generation that this belongs to. */
+  readonly #generation: number
   readonly #slot: Handle
-  /** For what makes, wraps, reads and destroys objects. */
-  readonly #sessions: SessionPool
-  /** For encryption, signatures, MACs and hashes. */
-  readonly #operations: SessionPool
+  readonly #here: DeviceSession
+  readonly #threads: SessionThreads
   readonly #calls: TokenOptions['calls']
-  #direct = false
+  /** A moving average of short calls, in milliseconds. */
+  #span = 0
 
   private constructor(options: TokenOptions, library: Cryptoki) {
     this.name = options.name
     this.#module = options.module
+    this.#generation = generationOf(options.module)
     this.#calls = options.calls
-    this.#direct = options.calls === 'direct'
     this.#library = library
     const token = findToken(options, library)
     this.#slot = token.slot
-    const sessions = options.sessions ?? 8
-    this.#sessions = new SessionPool(library, token.slot, Math.ceil(sessions / 2))
-    this.#operations = new SessionPool(library, token.slot, sessions)
+    this.#here = new DeviceSession(library, token.slot)
+    this.#threads = new SessionThreads({
+      module: options.module,
+      slot: token.slot,
+      most: options.sessions ?? 8,
+      took: (milliseconds, short) => this.#took(milliseconds, short),
+    })
     const info = library.C_GetInfo()
     this.names = namesOf((mechanism) => this.flagsOf(mechanism))
     this.details = {
@@ -74,14 +85,18 @@ export class Token {
 
   /** Logs in, once: a wrong PIN is not tried again, so that it cannot lock the token. @throws KmipError GeneralFailure. */
   static async open(options: TokenOptions): Promise<Token> {
-    const library = openModule(options.module)
+    const library = openModule(options.module, options.parameters)
+    let token: Token | undefined
     try {
-      const token = new Token(options, library)
-      await token.#logIn(options.pinFile)
+      token = new Token(options, library)
+      token.#logIn(options.pinFile)
       return token
     } catch (error) {
+      if (token !== undefined) token.#here.close()
       releaseModule(options.module)
-      throw error instanceof KmipError ? error : setupError({ partition: options.name, mechanism: 'opening the token' }, error)
+      throw error instanceof KmipError
+        ? error
+        : deviceError({ partition: options.name, mechanism: 'opening the token' }, failure(error, 'setup'))
     }
   }
 
@@ -94,166 +109,132 @@ export class Token {
     }
   }
 
-  /** Calls on the spot when an operation is this short, in milliseconds; through the thread pool when it is longer. */
-  adaptTo(milliseconds: number): void {
-    if (this.#calls === undefined) this.#direct = milliseconds < directCallLimit
-  }
-
   encrypt(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, room: number): Promise<Buffer> {
-    return this.#operate(
-      doing,
-      (session) => this.#library.C_EncryptInit(session, mechanism, key),
-      (session) =>
-        this.#direct
-          ? this.#library.C_Encrypt(session, buffer(data), Buffer.allocUnsafe(room))
-          : this.#library.C_EncryptAsync(session, buffer(data), Buffer.allocUnsafe(room)),
-    )
+    return this.#call(doing, spanOf(data), 'encrypt', mechanism, key, asBuffer(data), room)
   }
 
-  /** `slow` for private keys, as in `sign`. */
-  decrypt(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, room: number, slow = false): Promise<Buffer> {
-    return this.#operate(
-      doing,
-      (session) => this.#library.C_DecryptInit(session, mechanism, key),
-      (session) =>
-        this.#direct && !slow
-          ? this.#library.C_Decrypt(session, buffer(data), Buffer.allocUnsafe(room))
-          : this.#library.C_DecryptAsync(session, buffer(data), Buffer.allocUnsafe(room)),
-    )
+  /** `span`: long for private keys. */
+  decrypt(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, room: number, span: Span = spanOf(data)): Promise<Buffer> {
+    return this.#call(doing, span, 'decrypt', mechanism, key, asBuffer(data), room)
   }
 
-  /** A signature or MAC. `slow` for private keys: milliseconds that must not hold the loop whatever the device. */
-  sign(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, slow: boolean): Promise<Buffer> {
-    return this.#operate(
-      doing,
-      (session) => this.#library.C_SignInit(session, mechanism, key),
-      (session) =>
-        this.#direct && !slow
-          ? this.#library.C_Sign(session, buffer(data), Buffer.allocUnsafe(longestSignature))
-          : this.#library.C_SignAsync(session, buffer(data), Buffer.allocUnsafe(longestSignature)),
-    )
+  /** A signature or MAC; `span` as in `decrypt`. */
+  sign(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, span: Span = spanOf(data)): Promise<Buffer> {
+    return this.#call(doing, span, 'sign', mechanism, key, asBuffer(data))
   }
 
   verify(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
-    return this.#operate(
-      doing,
-      (session) => this.#library.C_VerifyInit(session, mechanism, key),
-      async (session) => {
-        try {
-          return await this.#library.C_VerifyAsync(session, buffer(data), buffer(signature))
-        } catch (error) {
-          const code = codeOf(error)
-          if (code === ckr.SIGNATURE_INVALID || code === ckr.SIGNATURE_LEN_RANGE) return false
-          throw error
-        }
-      },
-    )
+    return this.#call(doing, spanOf(data), 'verify', mechanism, key, asBuffer(data), asBuffer(signature))
   }
 
   digest(doing: Doing, mechanism: number, data: Uint8Array): Promise<Buffer> {
-    return this.#operate(
-      doing,
-      (session) => this.#library.C_DigestInit(session, { mechanism }),
-      (session) =>
-        this.#direct
-          ? this.#library.C_Digest(session, buffer(data), Buffer.allocUnsafe(longestDigest))
-          : this.#library.C_DigestAsync(session, buffer(data), Buffer.allocUnsafe(longestDigest)),
-    )
+    return this.#call(doing, spanOf(data), 'digest', mechanism, asBuffer(data))
   }
 
   /** The hash of a secret key's value, made inside; undefined where the token does not do that. */
   async digestKey(mechanism: number, key: Handle): Promise<Buffer | undefined> {
     try {
-      return await this.#operations.runDisposable((session) => {
-        this.#library.C_DigestInit(session, { mechanism })
-        this.#library.C_DigestKey(session, key)
-        return this.#library.C_DigestFinal(session, Buffer.allocUnsafe(longestDigest))
-      })
-    } catch {
+      return await this.#call({ partition: this.name, mechanism: 'digest of a key' }, 'short', 'digestKey', mechanism, key)
+    } catch (error) {
+      if (isLost(error)) throw error
       return undefined
     }
   }
 
   generate(doing: Doing, mechanism: number, template: Template): Promise<Handle> {
-    return this.#manage(doing, setupError, (session) => this.#library.C_GenerateKey(session, { mechanism }, template))
+    return this.#call(doing, 'short', 'generate', mechanism, template)
   }
 
   generatePair(doing: Doing, mechanism: number, publicTemplate: Template, privateTemplate: Template) {
-    return this.#manage(doing, setupError, (session) =>
-      this.#library.C_GenerateKeyPairAsync(session, { mechanism }, publicTemplate, privateTemplate),
-    )
+    return this.#call(doing, 'long', 'generatePair', mechanism, publicTemplate, privateTemplate)
   }
 
   create(doing: Doing, template: Template): Promise<Handle> {
-    return this.#manage(doing, setupError, (session) => this.#library.C_CreateObject(session, template))
+    return this.#call(doing, 'short', 'create', template)
   }
 
   wrap(doing: Doing, wrapping: Handle, mechanism: Mechanism, target: Handle): Promise<Buffer> {
-    return this.#manage(doing, setupError, async (session) => {
-      const room = Buffer.allocUnsafe(longestWrapped)
-      const wrapped = this.#direct
-        ? this.#library.C_WrapKey(session, mechanism, wrapping, target, room)
-        : await this.#library.C_WrapKeyAsync(session, mechanism, wrapping, target, room)
-      return Buffer.from(wrapped)
-    })
+    return this.#call(doing, 'short', 'wrap', mechanism, wrapping, target)
   }
 
   unwrap(doing: Doing, wrapping: Handle, mechanism: Mechanism, wrapped: Uint8Array, template: Template): Promise<Handle> {
-    return this.#manage(doing, dataError, (session) =>
-      this.#direct
-        ? this.#library.C_UnwrapKey(session, mechanism, wrapping, buffer(wrapped), template)
-        : this.#library.C_UnwrapKeyAsync(session, mechanism, wrapping, buffer(wrapped), template),
-    )
+    return this.#call(doing, 'short', 'unwrap', mechanism, wrapping, asBuffer(wrapped), template)
   }
 
   attribute(object: Handle, name: AttributeName): Promise<Buffer> {
-    return this.#manage(
-      { partition: this.name, mechanism: `reading ${name}` },
-      setupError,
-      (session) => this.#library.C_GetAttributeValue(session, object, [{ type: numberOf(name) }])[0]!.value,
-    )
+    return this.#call({ partition: this.name, mechanism: `reading ${name}` }, 'short', 'attribute', object, numberOf(name))
   }
 
-  /** Handles of the objects that match; few (the partition's own keys), so 64 are enough. */
+  /** Handles of the objects that match; few, as the partition's own keys are. */
   find(wanted: Partial<Record<AttributeName, number | boolean | string>>): Promise<Handle[]> {
-    return this.#sessions.run((session) => {
-      this.#library.C_FindObjectsInit(session, attributes(wanted))
-      try {
-        return this.#library.C_FindObjects(session, 64)
-      } finally {
-        this.#library.C_FindObjectsFinal(session)
-      }
-    })
+    return this.#call({ partition: this.name, mechanism: 'finding its own keys' }, 'short', 'find', attributes(wanted))
   }
 
   random(length: number): Promise<Buffer> {
-    return this.#manage({ partition: this.name, mechanism: 'random bytes' }, setupError, (session) =>
-      this.#library.C_GenerateRandom(session, Buffer.alloc(length)),
-    )
+    return this.#call({ partition: this.name, mechanism: 'random bytes' }, 'short', 'random', length)
   }
 
   /** Never fails: an object that is gone is as good as destroyed. */
   destroy(object: Handle): void {
-    void this.#sessions.run((session) => this.#library.C_DestroyObject(session, object)).catch(() => {})
+    this.#call({ partition: this.name, mechanism: 'destroying an object' }, 'short', 'destroy', object).catch(() => {})
   }
 
+  /** Whether short calls are made on the spot: one call at a time, and each in microseconds. */
+  get #direct(): boolean {
+    return this.#calls === undefined ? this.#span < directCallLimit : this.#calls === 'direct'
+  }
+
+  /** Ends its sessions, and with them its login and the objects that it made. */
   async close(): Promise<void> {
-    this.#operations.close()
-    this.#sessions.close()
+    await this.#threads.close()
+    this.#here.close()
     releaseModule(this.#module)
   }
 
-  async #logIn(pinFile: string): Promise<void> {
+  async #call<C extends SessionCall>(
+    doing: Doing,
+    span: Span,
+    call: C,
+    ...values: Parameters<DeviceSession[C]>
+  ): Promise<ReturnType<DeviceSession[C]>> {
+    try {
+      if (this.#generation !== generationOf(this.#module)) throw this.#over()
+      if (span === 'short' && this.#direct) return this.#onTheSpot(call, values)
+      return (await duringCall(this.#module, () => this.#threads.run(call, values, span))) as ReturnType<DeviceSession[C]>
+    } catch (error) {
+      throw deviceError(doing, error)
+    }
+  }
+
+  #onTheSpot<C extends SessionCall>(call: C, values: Parameters<DeviceSession[C]>): ReturnType<DeviceSession[C]> {
+    const method = this.#here[call] as (...given: Parameters<DeviceSession[C]>) => ReturnType<DeviceSession[C]>
+    const start = performance.now()
+    const result = method.apply(this.#here, values)
+    this.#took(performance.now() - start, 'short')
+    return result
+  }
+
+  #took(milliseconds: number, span: Span): void {
+    if (span === 'short') this.#span += (milliseconds - this.#span) / spanWindow
+  }
+
+  #over(): DeviceFailure {
+    return new DeviceFailure('its module was initialized anew', ckr.SESSION_HANDLE_INVALID, 'setup')
+  }
+
+  #logIn(pinFile: string): void {
     const pin = readPrivateFile(pinFile)
     const attempt = createHmac('sha256', digestKey).update(`${this.#module}|${this.details.serial}|`).update(pin.expose()).digest('hex')
     try {
       if (refusedPins.has(attempt)) throw this.#wrongPin(pinFile, new Error('CKR_PIN_INCORRECT'))
-      await this.#sessions.run((session) => this.#library.C_Login(session, cku.USER, Buffer.from(pin.expose()).toString('utf8').trim()))
+      this.#here.logIn(cku.USER, Buffer.from(pin.expose()).toString('utf8').trim())
     } catch (error) {
+      const code = codeOf(error)
       // Another partition of this process on the same token has logged in.
-      if (codeOf(error) === ckr.USER_ALREADY_LOGGED_IN) return
-      if (codeOf(error) !== undefined) refusedPins.add(attempt)
-      throw error instanceof KmipError ? error : this.#wrongPin(pinFile, error)
+      if (code === ckr.USER_ALREADY_LOGGED_IN) return
+      if (code === undefined || !pinRefusals.has(code)) throw error
+      refusedPins.add(attempt)
+      throw this.#wrongPin(pinFile, error)
     } finally {
       pin.wipe()
     }
@@ -267,39 +248,15 @@ export class Token {
       { cause },
     )
   }
-
-  /** An operation that begins with an Init. */
-  #operate<T>(doing: Doing, begin: (session: Handle) => void, action: (session: Handle) => T | Promise<T>): Promise<T> {
-    return this.#operations.runDisposable(async (session) => {
-      try {
-        begin(session)
-      } catch (error) {
-        throw setupError(doing, error)
-      }
-      try {
-        return await action(session)
-      } catch (error) {
-        throw dataError(doing, error)
-      }
-    })
-  }
-
-  #manage<T>(doing: Doing, explain: typeof setupError, action: (session: Handle) => T | Promise<T>): Promise<T> {
-    return this.#sessions.run(async (session) => {
-      try {
-        return await action(session)
-      } catch (error) {
-        throw explain(doing, error)
-      }
-    })
-  }
 }
 
-/** RSA of 8,192 bits. */
-const longestSignature = 1024
-const longestDigest = 64
-/** A PKCS #8 of an RSA key of 8,192 bits has 4.7 KB. */
-const longestWrapped = 16 * 1024
+const pinRefusals: ReadonlySet<number> = new Set([ckr.PIN_INCORRECT, ckr.PIN_INVALID, ckr.PIN_LEN_RANGE, ckr.PIN_EXPIRED, ckr.PIN_LOCKED])
+/** Calls over which the average moves. */
+const spanWindow = 16
+
+function spanOf(data: Uint8Array): Span {
+  return data.length > shortData ? 'long' : 'short'
+}
 
 function findToken(options: TokenOptions, library: Cryptoki) {
   const tokens = tokensOf(library).filter((token) => token.initialized)
@@ -312,14 +269,6 @@ function findToken(options: TokenOptions, library: Cryptoki) {
   const wanted = options.serial === undefined ? options.token : `${options.token} (${options.serial})`
   const problem = matching.length > 1 ? `has ${matching.length} tokens ${wanted}; name one by its serial` : `has no token ${wanted}`
   throw new KmipError('GeneralFailure', `Partition ${options.name}: ${options.module} ${problem}. Its tokens: ${seen}.`)
-}
-
-const nowhere = Buffer.alloc(1).subarray(0, 0)
-
-/** The same memory as a Buffer, which pkcs11js insists on. Tokens refuse a null pointer, so no bytes still lie somewhere. */
-function buffer(data: Uint8Array): Buffer {
-  if (data.length === 0) return nowhere
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
 }
 
 function messageOf(error: unknown): string {

@@ -12,7 +12,7 @@ partitionContract(
   async () => {
     const options = { name: 'bank', ...hsm.token('bank') }
     await createPkcs11Partition(options)
-    return openPkcs11Partition({ ...options, heldKeys: 20, calls: 'pooled' })
+    return openPkcs11Partition({ ...options, heldKeys: 20, calls: 'threads' })
   },
   { refusals: softHsmRefusals },
 )

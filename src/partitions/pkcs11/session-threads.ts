@@ -1,0 +1,114 @@
+import { Worker } from 'node:worker_threads'
+import { ckr } from './constants.ts'
+import { DeviceFailure, type SessionCall } from './device-session.ts'
+import { type Asked, asBuffers, type Told, tight } from './thread-messages.ts'
+
+const program = new URL('./session-thread.js', import.meta.url)
+
+/** What `SessionThreads` needs to know. */
+export interface SessionThreadsOptions {
+  /** Path of the module, which this process has loaded and initialized. */
+  readonly module: string
+  readonly slot: Uint8Array
+  /** Threads at most; each is started when all others are busy. */
+  readonly most: number
+  /** Told after each call: milliseconds that the device took for a call of this span. */
+  readonly took: (milliseconds: number, span: Span) => void
+}
+
+/** `short`: what a library answers at once. `long`: private keys and new key pairs, which take milliseconds everywhere. */
+export type Span = 'short' | 'long'
+
+interface Waiting {
+  readonly span: Span
+  readonly call: SessionCall
+  readonly values: readonly unknown[]
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: DeviceFailure) => void
+}
+
+interface Thread {
+  readonly worker: Worker
+  current: Waiting | undefined
+}
+
+/** Threads with a session each: a call blocks its thread and nothing else, and as many are under way as there are threads. */
+export class SessionThreads {
+  readonly #options: SessionThreadsOptions
+  readonly #free: Thread[] = []
+  readonly #all = new Set<Thread>()
+  readonly #waiting: Waiting[] = []
+  #closed = false
+
+  constructor(options: SessionThreadsOptions) {
+    this.#options = options
+  }
+
+  /** First come, first served. @throws DeviceFailure */
+  run(call: SessionCall, values: readonly unknown[], span: Span): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const waiting = { span, call, values, resolve, reject }
+      if (this.#closed) return reject(closed())
+      const thread = this.#free.pop() ?? this.#start()
+      if (thread === undefined) this.#waiting.push(waiting)
+      else this.#give(thread, waiting)
+    })
+  }
+
+  /** Calls under way end first, in their own time; those that wait are refused. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const { reject } of this.#waiting.splice(0)) reject(closed())
+    await Promise.all([...this.#all].map((thread) => end(thread)))
+  }
+
+  #start(): Thread | undefined {
+    if (this.#all.size >= this.#options.most) return undefined
+    const { module, slot } = this.#options
+    const worker = new Worker(program, { workerData: { module, slot: tight(slot) }, execArgv: [] })
+    const thread: Thread = { worker, current: undefined }
+    this.#all.add(thread)
+    worker.on('message', (told: Told) => this.#done(thread, told))
+    let why = 'it ended'
+    worker.on('error', (error) => {
+      why = error instanceof Error ? error.message : String(error)
+    })
+    worker.on('exit', () => {
+      this.#all.delete(thread)
+      const place = this.#free.indexOf(thread)
+      if (place >= 0) this.#free.splice(place, 1)
+      thread.current?.reject(new DeviceFailure(`the thread of a session broke: ${why}`, ckr.SESSION_HANDLE_INVALID, 'setup'))
+      const next = this.#waiting.shift()
+      if (next !== undefined) this.run(next.call, next.values, next.span).then(next.resolve, next.reject)
+    })
+    return thread
+  }
+
+  #give(thread: Thread, waiting: Waiting): void {
+    thread.current = waiting
+    thread.worker.postMessage({ call: waiting.call, values: tight(waiting.values) as unknown[] } satisfies Asked)
+  }
+
+  #done(thread: Thread, told: Told): void {
+    const current = thread.current
+    thread.current = undefined
+    const next = this.#waiting.shift()
+    if (next !== undefined) this.#give(thread, next)
+    else this.#free.push(thread)
+    if ('result' in told) {
+      this.#options.took(told.milliseconds, current?.span ?? 'long')
+      current?.resolve(asBuffers(told.result))
+    } else current?.reject(new DeviceFailure(told.message, told.code, told.phase))
+  }
+}
+
+function end({ worker }: Thread): Promise<void> {
+  return new Promise((resolve) => {
+    worker.once('exit', () => resolve())
+    worker.postMessage('close')
+  })
+}
+
+function closed(): DeviceFailure {
+  return new DeviceFailure('the partition is being closed', ckr.SESSION_CLOSED, 'setup')
+}
