@@ -1,9 +1,10 @@
+import { createHmac } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { makeFolder, writeWhole } from '../certs/files.ts'
 import { issuePeer, loadAuthority } from '../certs/index.ts'
-import type { CertifyPeer } from './cluster/index.ts'
+import type { CertifyPeer, SharedSecrets } from './cluster/index.ts'
 import type { DataFolder } from './node-files.ts'
 
 /** Where the authority of the cluster's peers lies, apart from that of the clients. */
@@ -28,6 +29,19 @@ const shared = (folder: DataFolder) =>
     peerAuthority: join(clusterAuthority(folder), 'ca.pem'),
     peerAuthorityKey: join(clusterAuthority(folder), 'ca-key.pem'),
   }) as const
+
+/** Fingerprints of what every node has alike, where an operator runs etcd and no node lets another in. Those of secrets reveal nothing. */
+export async function fingerprintsOfShared(folder: DataFolder): Promise<SharedSecrets> {
+  const { rootSecret, clientAuthority } = shared(folder)
+  const found: Record<string, string> = {}
+  for (const path of [rootSecret, clientAuthority]) {
+    if (existsSync(path))
+      found[relative(folder.root, path)] = createHmac('sha256', (await readFile(path, 'utf8')).trim())
+        .update('shared by the nodes of a cluster')
+        .digest('hex')
+  }
+  return found
+}
 
 /** What a new node is given when it joins; travels under TLS to a node with an invitation. */
 export async function packJoinSecrets(folder: DataFolder): Promise<Uint8Array> {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { createWriteStream, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type ClusterNode, startClusterNode } from './cluster/index.ts'
+import { type ClusterNode, startClusterNode, startOnEtcd } from './cluster/index.ts'
 import type { Config } from './config.ts'
-import { certifierOf, packJoinSecrets } from './join-secrets.ts'
+import { certifierOf, fingerprintsOfShared, packJoinSecrets } from './join-secrets.ts'
 import {
   type DataFolder,
   dataFolder,
@@ -171,15 +171,7 @@ async function openStore(config: Config, folder: DataFolder, log: Log): Promise<
   }
   const writer = new ReplicaWriter(folder.store)
   try {
-    const { etcd, join: joinAt } = config.cluster
-    const cluster = await startClusterNode({
-      folder: folder.cluster,
-      replica: writer,
-      log: (level, message) => log[level](message),
-      quota: etcd.quota,
-      ...(etcd.path === undefined ? {} : { etcd: etcd.path }),
-      ...(joinAt === undefined ? {} : { join: { ...joinAt, certify: certifierOf(folder), secrets: () => packJoinSecrets(folder) } }),
-    })
+    const cluster = await startPartOfCluster(config.cluster, folder, writer, log)
     const close = async () => {
       await cluster.close()
       await writer.close()
@@ -189,6 +181,26 @@ async function openStore(config: Config, folder: DataFolder, log: Log): Promise<
     await writer.close()
     throw error
   }
+}
+
+async function startPartOfCluster(
+  { etcd, name, join: joinAt }: NonNullable<Config['cluster']>,
+  folder: DataFolder,
+  replica: ReplicaWriter,
+  log: Log,
+): Promise<ClusterNode> {
+  const common = { folder: folder.cluster, replica, log: (level: 'info' | 'warn' | 'error', message: string) => log[level](message) }
+  const { endpoints, prefix, quota, authority: ca, certificate, key: privateKey } = etcd
+  if (name !== undefined && ca !== undefined && certificate !== undefined && privateKey !== undefined) {
+    const secrets = await fingerprintsOfShared(folder)
+    return await startOnEtcd({ ...common, endpoints, tls: { ca, certificate, privateKey }, prefix, node: name, secrets })
+  }
+  return await startClusterNode({
+    ...common,
+    quota,
+    ...(etcd.path === undefined ? {} : { etcd: etcd.path }),
+    ...(joinAt === undefined ? {} : { join: { ...joinAt, certify: certifierOf(folder), secrets: () => packJoinSecrets(folder) } }),
+  })
 }
 
 async function serveLedgerWhereNeeded(

@@ -87,7 +87,8 @@ export class EtcdClient {
   /** Adds members that joined later. One that left stays: it costs a failed call when the others fail too. */
   learn(endpoints: readonly string[]): void {
     for (const endpoint of endpoints) {
-      if (this.#endpoints.includes(endpoint)) continue
+      // An operator's etcd may advertise to others what is no use here.
+      if (this.#endpoints.includes(endpoint) || !endpoint.startsWith('https://')) continue
       this.#channels.push(openChannel(endpoint, this.#files))
       this.#lean.push(new LeanChannel(endpoint, this.#files))
       this.#endpoints.push(endpoint)
@@ -242,7 +243,8 @@ export function describeFailure(error: unknown): string {
   const { details, message } = error as Partial<grpc.ServiceError>
   if (details?.includes('database space exceeded') === true)
     return "etcd's database is full (NOSPACE): keys can be used, nothing can be changed until it has room; /readyz has the cure"
-  return details !== undefined && details !== '' ? details : (message ?? String(error))
+  const text = details !== undefined && details !== '' ? details : (message ?? String(error))
+  return text.replace(/\s+/g, ' ').replace(/\.? Resolution note: /, '')
 }
 
 const refusals: ReadonlySet<grpc.status> = new Set([
