@@ -71,7 +71,8 @@ export class CommitQueue {
     while (this.#fence.position === undefined) {
       if (this.#closed || this.#replaced !== undefined || performance.now() > deadline)
         throw new KmipError('GeneralFailure', this.#replaced ?? 'the cluster does not take writes', elsewhere)
-      await Promise.race([this.#clearDoubts(), sleep(retryMilliseconds)])
+      void this.#clearDoubts()
+      await sleep(fenceMilliseconds)
     }
   }
 
@@ -246,6 +247,7 @@ const elsewhere: KmipErrorOptions = { retry: 'another-node' }
 /** More would let small transactions go ahead of a batch that could carry them. */
 const transactionsUnderWay = 4
 const retryMilliseconds = 50
+const fenceMilliseconds = 10
 /** Raising the fence may be repeated freely: so it asks soon again, since what is sent during an election may be lost; longer if that is not enough. */
 const raiseMilliseconds = 250
 const raiseGrowth = 1.3

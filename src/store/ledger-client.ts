@@ -24,6 +24,8 @@ interface Waiting {
 const retryEvery = 100
 /** Milliseconds to wait for the ledger process to come back before a request fails, or its lost commit is called unknown. */
 const backWithin = 5_000
+/** Milliseconds after which a lost commit is called unknown. */
+const settleWithin = 8_000
 
 /** A worker's ledger: commits go to the ledger process, reads to the shared replica. */
 export class RemoteLedger implements Ledger {
@@ -145,23 +147,15 @@ export class RemoteLedger implements Ledger {
 
   /** The nonce of what was written tells whether a commit whose answer was lost took place. */
   async #settle(changes: ChangeSet, proposedTo: string | undefined): Promise<CommitOutcome> {
-    await this.#back()
-    if (this.#stream === undefined) return { outcome: 'unknown', why: 'the ledger process did not come back' }
-    const isSameProcess = this.#instance === proposedTo
-    try {
-      if (!isSameProcess) await this.#call({ settled: true })
-      await this.barrier()
-    } catch (error) {
-      return { outcome: 'unknown', why: (error as Error).message }
-    }
+    const why = await this.#showsOutcome(proposedTo)
+    if (why !== undefined) return { outcome: 'unknown', why }
     for (const { place, value } of changes.writes) {
       if (value === undefined) continue
       const nonce = this.replica.nonceOf(place)
       if (nonce !== undefined && Buffer.compare(nonce, changes.nonce) === 0)
         return { outcome: 'committed', revision: this.replica.revisionOf(place) }
       // While the process lives that had the proposal, it may take place yet.
-      if (isSameProcess || this.#instance === proposedTo)
-        return { outcome: 'unknown', why: 'the connection to the ledger process was lost' }
+      if (this.#instance === proposedTo) return { outcome: 'unknown', why: 'the connection to the ledger process was lost' }
       // Unchanged since the request relied on it, and never will be by that proposal.
       const guard = changes.guards.find(
         (each) => each.place.kind === place.kind && each.place.id === place.id && each.place.space === place.space,
@@ -169,6 +163,23 @@ export class RemoteLedger implements Ledger {
       if (guard !== undefined && this.replica.revisionOf(place) === guard.revision) return { outcome: 'conflict', place }
     }
     return { outcome: 'unknown', why: 'what it wrote has been written again since' }
+  }
+
+  /** Until the replica shows what became of all that was proposed to a process which is gone; else why it does not. The next one may die too. */
+  async #showsOutcome(proposedTo: string | undefined): Promise<string | undefined> {
+    const deadline = performance.now() + settleWithin
+    while (true) {
+      await this.#back()
+      if (this.#stream === undefined) return 'the ledger process did not come back'
+      try {
+        if (this.#instance !== proposedTo) await this.#call({ settled: true })
+        await this.barrier()
+        return undefined
+      } catch (error) {
+        if (this.#closed || performance.now() > deadline) return (error as Error).message
+        await new Promise((resolve) => setTimeout(resolve, retryEvery))
+      }
+    }
   }
 }
 
