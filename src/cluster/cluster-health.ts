@@ -32,6 +32,7 @@ export class ClusterHealth {
   #awaited: { readonly revision: number; readonly since: number } | undefined
   #clusterRevision = 0
   #said = ''
+  readonly #began = performance.now()
   #closed = false
   readonly #done: Promise<unknown>
 
@@ -157,11 +158,13 @@ export class ClusterHealth {
   /** Once for each change, so that the log tells when and why the node was out. */
   #say(): void {
     const problems = this.problems()
+    // A node that starts is not ready for a moment, and that is no news.
+    if (this.#said === '' && problems.length > 0 && performance.now() - this.#began < startMilliseconds) return
     // Numbers in a problem change; that is no news.
     const kind = problems.join('\n').replace(/\d+/g, '#')
     if (kind === this.#said) return
     if (problems.length > 0) this.#options.log('warn', `not ready: ${problems.join('; ')}`)
-    else this.#options.log('info', 'ready')
+    else if (this.#said !== '') this.#options.log('info', 'ready again')
     this.#said = kind
   }
 }
@@ -173,6 +176,7 @@ export function isFull(status: Pick<StatusResponse, 'errors'>): boolean {
 const noSpace = /NOSPACE/
 /** With what it takes to notice, less than a second in all; an election is over by then, mostly. */
 const patienceMilliseconds = 600
+const startMilliseconds = 5000
 const statusMilliseconds = 400
 const statusPause = 250
 const readMilliseconds = 300

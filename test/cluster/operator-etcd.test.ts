@@ -35,7 +35,7 @@ async function dataFolder(name: string, options: Readonly<Record<string, string 
   writeSettings(data, {
     listen: { kmip: [`127.0.0.1:${kmip}`] },
     operator: { port: 0 },
-    workers: 1,
+    workers: 0,
     cluster: { name, etcd: { endpoints: [...etcd.endpoints], prefix, certificate, key, authority } },
   })
   return data
