@@ -29,10 +29,15 @@ export const defaultConnectionOptions: ConnectionOptions = { connectTimeout: 5_0
 export class ConnectionLost extends Error {
   readonly sent: boolean
 
+  /** Whether another try is sensible soon; not where nobody listens, or who listens is not believed. */
+  readonly isPassing: boolean
+
   constructor(message: string, sent: boolean, options?: ErrorOptions) {
     super(message, options)
     this.name = 'ConnectionLost'
     this.sent = sent
+    const code = (options?.cause as NodeJS.ErrnoException | undefined)?.code
+    this.isPassing = sent || code === undefined || code === 'ECONNRESET'
   }
 }
 
@@ -51,6 +56,7 @@ export class Connection {
   #pendingBytes = 0
   #wanted = headerBytes
   #lost: ConnectionLost | undefined
+  #isEnding = false
 
   private constructor(socket: TLSSocket, options: ConnectionOptions) {
     this.#socket = socket
@@ -83,7 +89,7 @@ export class Connection {
   }
 
   get isOpen(): boolean {
-    return this.#lost === undefined
+    return this.#lost === undefined && !this.#isEnding
   }
 
   /** Requests on their way. */
@@ -103,6 +109,12 @@ export class Connection {
 
   async exchangeItem(frame: Uint8Array): Promise<Item> {
     return decode(await this.exchange(frame), { maxBytes: this.#options.maximumAnswer, maxDepth: 64, maxItems: 1_000_000 })
+  }
+
+  /** Sends no more; closed when the answers that are on their way have come. */
+  end(): void {
+    this.#isEnding = true
+    if (this.#waiting.length === 0) this.close()
   }
 
   close(): void {
@@ -144,6 +156,7 @@ export class Connection {
     }
     clearTimeout(waiting.timer)
     waiting.resolve(frame)
+    if (this.#isEnding && this.#waiting.length === 0) this.close()
   }
 
   #lose(why: string, cause?: Error): void {

@@ -99,12 +99,23 @@ test('an answer lost on the way: a change is not sent again, and says that it ma
   const proxy = await proxyTo(t, node.port)
   const client = open(t, [proxy.port, node.port], { connection: { answerTimeout: 500 } })
   await client.call('Locate', named('warm'))
+  const { uniqueIdentifier } = await client.call('Create', aesKey('ended'))
   proxy.holdAnswers()
-  await t.throwsAsync(client.call('Create', aesKey('once')), {
+  await t.throwsAsync(client.call('Revoke', { uniqueIdentifier, revocationReason: { code: 'CessationOfOperation' } }), {
     instanceOf: OutcomeUnknown,
-    message: /^Create: .* may have been carried out/,
+    message: /^Revoke: .* may have been carried out/,
   })
-  t.is((await open(t, [node.port]).call('Locate', named('once'))).uniqueIdentifiers.length, 1)
+  const { attributes } = await open(t, [node.port]).call('GetAttributes', { uniqueIdentifier, references: ['State'] })
+  t.like(attributes[0], { value: 'Deactivated' })
+})
+
+test('an answer lost on the way: a key that was asked for is made once, and its identifier is had from the next node', async (t) => {
+  const proxy = await proxyTo(t, node.port)
+  const client = open(t, [proxy.port, node.port], { connection: { answerTimeout: 500 } })
+  await client.call('Locate', named('warm'))
+  proxy.holdAnswers()
+  const { uniqueIdentifier } = await client.call('Create', aesKey('once'))
+  t.deepEqual((await open(t, [node.port]).call('Locate', named('once'))).uniqueIdentifiers, [uniqueIdentifier])
 })
 
 test('fifty calls at once each get their own answer', async (t) => {

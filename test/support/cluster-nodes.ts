@@ -38,6 +38,8 @@ export async function startClusterNodes(settings: NodeSettings = {}): Promise<Cl
           endpoints: [endpoint],
           ...(credentials[tenant] as Credentials),
           connectionsPerNode: connections,
+          // What this one node answers is what is wanted.
+          failover: { patience: 0 },
         })
         clients.push(client)
         return client
