@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createWriteStream, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ClusterNode, startClusterNode, startOnEtcd } from './cluster/index.ts'
 import type { Config } from './config.ts'
@@ -22,6 +23,8 @@ import {
   openPkcs11Partition,
   openSoftwarePartition,
   type Partition,
+  RefusedPins,
+  ReopeningPartition,
   readKeyFile,
   serveHsm,
 } from './partitions/index.ts'
@@ -105,21 +108,11 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
     const files = await serverFilesMark(config, folder)
     // Streams that were begun at a node before are gone, and are known for such.
     const run = randomBytes(nodeBytes)
+    const choice = { config, folder, log, metrics, ledger, replica, registry, openPartition }
     const processes = await startProcesses({
       log,
       workers: config.workers,
-      local: () =>
-        serve({
-          config,
-          folder,
-          log,
-          metrics,
-          ledger,
-          replica,
-          registry,
-          openPartition,
-          streams: { node: run, process: 0, socketOf: undefined },
-        }),
+      local: () => serve({ ...choice, streams: { node: run, process: 0, socketOf: undefined } }),
       entry: fileURLToPath(import.meta.url),
       setup: { config, run: run.toString('hex') },
       hsm: hsmPartitions(registry),
@@ -315,6 +308,8 @@ interface ChildSetup {
   /** Base64. */
   readonly ticketKeys?: string
   readonly partitions?: readonly Pkcs11PartitionDefinition[]
+  /** Base64; the hsm process's alone. It stays the same as long as the node runs. */
+  readonly pinKey?: string
 }
 
 /** A worker process: TLS, messages, operations and software partitions; commits go to the ledger process, HSM calls to the hsm process. */
@@ -345,28 +340,29 @@ async function beginWorker(given: unknown): Promise<ChildService> {
   }
 }
 
-/** The hsm process: modules, PINs, and the partitions on their tokens. Each is opened once; one that failed is tried again when the process is started anew. */
+/** The hsm process: modules, PINs, and the partitions on their tokens. One that is lost, or could not be opened, is opened when it is needed. */
 async function beginHsm(given: unknown): Promise<ChildService> {
-  const { config, name, partitions } = given as ChildSetup
+  const { config, name, partitions, pinKey } = given as ChildSetup
   const folder = dataFolder(config)
   const log = logOf(config).with({ process: name })
   const metrics = new Metrics(name)
-  const open = new Map<string, Partition>()
-  const problems = new Map<string, string>()
-  const tried = new Set<string>()
+  const refusedPins = new RefusedPins(Buffer.from(pinKey ?? '', 'base64'), join(folder.run, 'refused-pins'))
+  const open = new Map<string, ReopeningPartition>()
+  const known = new Map<string, string>()
   const take = async (definitions: readonly Pkcs11PartitionDefinition[]) => {
     for (const definition of definitions) {
-      const key = JSON.stringify(definition)
-      if (tried.has(key)) continue
-      tried.add(key)
-      try {
-        open.set(definition.name, await openPkcs11Partition(placed(config, definition)))
-        problems.delete(definition.name)
-        log.info('partition open', { partition: definition.name })
-      } catch (error) {
-        problems.set(definition.name, error instanceof Error ? error.message : String(error))
-        log.error('a partition cannot be opened', { partition: definition.name, error })
-      }
+      const partition = definition.name
+      const text = JSON.stringify(definition)
+      if (known.get(partition) === text) continue
+      known.set(partition, text)
+      const before = open.get(partition)
+      const told = (problem: string | undefined) =>
+        problem === undefined ? log.info('partition open', { partition }) : log.error('a partition cannot be used', { partition, problem })
+      const next = new ReopeningPartition({ ...placed(config, definition), refusedPins }, told)
+      open.set(partition, next)
+      await before?.close()
+      // What is wrong has been told, and requests are told it again.
+      await next.open().catch(() => undefined)
     }
   }
   await take(partitions ?? [])
@@ -374,7 +370,8 @@ async function beginHsm(given: unknown): Promise<ChildService> {
   return {
     ports: {},
     snapshot: () => metrics.snapshot(),
-    problems: () => Object.fromEntries(problems),
+    problems: () =>
+      Object.fromEntries([...open].flatMap(([partition, { problem }]) => (problem === undefined ? [] : [[partition, problem]]))),
     setTicketKeys: () => undefined,
     reload: async () => undefined,
     update: (value) => take(value as readonly Pkcs11PartitionDefinition[]),
