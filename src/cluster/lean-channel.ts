@@ -28,13 +28,16 @@ export class LeanChannel {
     return new Promise((resolve, reject) => {
       const stream = session.request({ ...requestHeaders, [constants.HTTP2_HEADER_PATH]: path, 'grpc-timeout': `${Math.ceil(deadline)}m` })
       const timer = setTimeout(() => {
-        end(failure(status.DEADLINE_EXCEEDED, `no answer within ${Math.ceil(deadline)} ms`))
+        end(() => failure(status.DEADLINE_EXCEEDED, `no answer within ${Math.ceil(deadline)} ms`))
         stream.close(constants.NGHTTP2_CANCEL)
         leaveIfDead(session)
       }, deadline)
-      const end = (outcome: Buffer | Error) => {
+      let hasEnded = false
+      const end = (outcome: Buffer | (() => Error)) => {
+        if (hasEnded) return
+        hasEnded = true
         clearTimeout(timer)
-        if (outcome instanceof Error) reject(outcome)
+        if (typeof outcome === 'function') reject(outcome())
         else resolve(outcome)
       }
       readAnswer(stream, end)
@@ -71,13 +74,13 @@ export class LeanChannel {
 }
 
 /** Ends a call with its message, or with what gRPC says in its trailers: an answer without a message has them in its headers. */
-function readAnswer(stream: ClientHttp2Stream, end: (outcome: Buffer | Error) => void): void {
+function readAnswer(stream: ClientHttp2Stream, end: (outcome: Buffer | (() => Error)) => void): void {
   const chunks: Buffer[] = []
   let held = 0
   const look = (headers: Readonly<Record<string, unknown>>) => {
     const code = headers['grpc-status']
     if (code === undefined || code === '0') return
-    end(failure(Number(code), decodeURIComponent(String(headers['grpc-message'] ?? 'no reason given'))))
+    end(() => failure(Number(code), decodeURIComponent(String(headers['grpc-message'] ?? 'no reason given'))))
   }
   stream.on('response', look).on('trailers', look)
   stream.on('data', (chunk: Buffer) => {
@@ -88,8 +91,8 @@ function readAnswer(stream: ClientHttp2Stream, end: (outcome: Buffer | Error) =>
     if (held >= prefixBytes && held >= prefixBytes + bytes.readUInt32BE(1))
       end(bytes.subarray(prefixBytes, prefixBytes + bytes.readUInt32BE(1)))
   })
-  stream.on('error', (error) => end(failure(status.UNAVAILABLE, error.message)))
-  stream.on('close', () => end(failure(status.UNAVAILABLE, 'the connection was closed')))
+  stream.on('error', (error) => end(() => failure(status.UNAVAILABLE, error.message)))
+  stream.on('close', () => end(() => failure(status.UNAVAILABLE, 'the connection was closed')))
 }
 
 /** gRPC's length-prefixed message, not compressed. */
