@@ -14,7 +14,7 @@ export interface TransactionLimits {
   readonly sets: number
 }
 
-export const etcdDefaultLimits: TransactionLimits = { operations: 128, bytes: 1024 * 1024, sets: 32 }
+export const etcdDefaultLimits: TransactionLimits = { operations: 128, bytes: 1024 * 1024, sets: 64 }
 
 /** Operations of the inner transaction of a change set. */
 function operationsOf(proposal: Proposal): number {

@@ -244,8 +244,8 @@ export class CommitQueue {
 
 const elsewhere: KmipErrorOptions = { retry: 'another-node' }
 
-/** More would let small transactions go ahead of a batch that could carry them. */
-const transactionsUnderWay = 4
+/** While the disks of a majority are busy with one, the next gathers; more would be smaller ones, each with an fsync of its own. */
+const transactionsUnderWay = 2
 const retryMilliseconds = 50
 const fenceMilliseconds = 10
 /** Raising the fence may be repeated freely: so it asks soon again, since what is sent during an election may be lost; longer if that is not enough. */
