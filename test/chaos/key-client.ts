@@ -30,7 +30,7 @@ export async function ask(client: Client, node: number, key: KnownKey, input: Ke
     words,
   })
   try {
-    return ended('answered', await answerTo(client, key, input))
+    return ended('answered', await answerTo(client, key, input.do))
   } catch (error) {
     if (!(error instanceof Error)) throw error
     if (error instanceof KmipError && error.reason !== 'GeneralFailure') return ended('answered', error.reason, error.message)
@@ -45,9 +45,9 @@ function isWithoutEffect(error: Error, key: KnownKey, input: KeyInput): boolean 
   return error instanceof KmipError && /^(Nothing was changed|This node cannot serve now|This node is shutting down)/.test(error.message)
 }
 
-async function answerTo(client: Client, key: KnownKey, input: KeyInput): Promise<string> {
+async function answerTo(client: Client, key: KnownKey, what: KeyInput['do']): Promise<string> {
   const uniqueIdentifier = key.id ?? ''
-  switch (input.do) {
+  switch (what) {
     case 'Create':
     case 'CreateLimited': {
       const { uniqueIdentifier: made } = await client.call('Create', template(key))
@@ -56,7 +56,7 @@ async function answerTo(client: Client, key: KnownKey, input: KeyInput): Promise
     }
     case 'Activate':
     case 'Destroy':
-      await client.call(input.do, { uniqueIdentifier })
+      await client.call(what, { uniqueIdentifier })
       return done
     case 'Revoke':
       await client.call('Revoke', { uniqueIdentifier, revocationReason: { code: 'CessationOfOperation' } })
