@@ -6,6 +6,16 @@ import { fileURLToPath } from 'node:url'
 /** The program of the process, compiled. */
 const program = fileURLToPath(new URL('./node-program.js', import.meta.url))
 
+/** What is different about a node's processes; nothing unless said. */
+export interface Launch {
+  /** A program and its arguments, before the node's own command line, that becomes it: `ip netns exec NAME`. */
+  readonly under?: readonly string[]
+  /** Further arguments of `serve`. */
+  readonly serve?: readonly string[]
+  /** Added to the environment. */
+  readonly environment?: Readonly<Record<string, string>>
+}
+
 /** How a node in a process of its own ended before it served. */
 const noWords = 'without a word'
 
@@ -15,11 +25,18 @@ const noWords = 'without a word'
  */
 export class NodeProcess {
   readonly data: string
+  readonly #launch: Launch
   #child: ChildProcess | undefined
   #words: string[] = []
 
-  constructor(data: string) {
+  constructor(data: string, launch: Launch = {}) {
     this.data = data
+    this.#launch = launch
+  }
+
+  /** The first of its processes, which is also the number of their group; undefined while none runs. */
+  get pid(): number | undefined {
+    return this.#child?.pid
   }
 
   /** What the node's processes wrote to standard error, the newest lines last. */
@@ -34,8 +51,11 @@ export class NodeProcess {
   /** Resolves with HOST:PORT of KMIP when the node serves. @throws Error with its last words when it ends before that. */
   async start(): Promise<string> {
     this.#words = []
-    const child = fork(program, ['--data', this.data, '--json', 'serve'], {
+    const { under, serve = [], environment = {} } = this.#launch
+    const child = fork(program, ['--data', this.data, '--json', 'serve', ...serve], {
       detached: true,
+      env: { ...process.env, ...environment },
+      ...(under === undefined ? {} : { execPath: under[0] as string, execArgv: [...under.slice(1), process.execPath] }),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     this.#child = child

@@ -10,7 +10,7 @@ import { configFileName } from '../config.ts'
 import { makeBundle, readBundle } from './bundle.ts'
 import { CommandError } from './command.ts'
 import { clusterInit, clusterJoin } from './commands/cluster.ts'
-import { NodeProcess } from './node-process.ts'
+import { type Launch, NodeProcess } from './node-process.ts'
 import { bundleFolder } from './place.ts'
 import { runQuietly } from './quiet-run.ts'
 import { whyTaken } from './run-node.ts'
@@ -26,7 +26,7 @@ export interface ScratchClusterNode {
   readonly process: NodeProcess
 }
 
-/** A cluster on loopback, each node with processes, an etcd member and a data folder of its own, all in one folder that goes away with it. */
+/** A cluster on one machine, each node with processes, an etcd member and a data folder of its own, all in one folder that goes away with it. */
 export interface ScratchCluster {
   readonly folder: string
   readonly nodes: readonly ScratchClusterNode[]
@@ -36,6 +36,12 @@ export interface ScratchCluster {
   remove(): Promise<void>
 }
 
+/** The address that a node listens at, and how its processes are started so that it is theirs. */
+export interface NodePlace {
+  readonly host: string
+  readonly launch?: Launch
+}
+
 export interface ScratchClusterOptions {
   /** 3 unless said. */
   readonly size?: number
@@ -43,13 +49,15 @@ export interface ScratchClusterOptions {
   readonly folder?: string
   /** For every node's tresor.yaml. */
   readonly settings?: NodeSettings
+  /** Where each node runs, by its index; all on loopback unless said. */
+  readonly place?: (index: number) => NodePlace
   /** Told when a node serves. */
   readonly onNode?: (node: ScratchClusterNode) => void
 }
 
 /** Starts the nodes as a person would: cluster init and serve, then cluster join and serve for each further one. */
 export async function startScratchCluster(options: ScratchClusterOptions = {}): Promise<ScratchCluster> {
-  const { size = 3, settings = {}, onNode = () => undefined } = options
+  const { size = 3, settings = {}, place = () => ({ host: loopbackHost }), onNode = () => undefined } = options
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'tresor-cluster-')))
   const nodes: ScratchClusterNode[] = []
   const remove = async () => {
@@ -61,8 +69,9 @@ export async function startScratchCluster(options: ScratchClusterOptions = {}): 
     for (let index = 0; index < size; index++) {
       const name = `node-${index + 1}`
       const data = join(folder, name)
-      const [kmip, peer, client, joinAt] = await freePorts(4)
-      const addresses = { name, peer: loopback(peer), client: loopback(client), join: loopback(joinAt) }
+      const { host, launch }: NodePlace = place(index)
+      const [kmip = 0, peer, client, joinAt] = await freePorts(4)
+      const addresses = { name, peer: `${host}:${peer}`, client: `${host}:${client}`, join: `${host}:${joinAt}` }
       if (index === 0) {
         const told = await runQuietly(clusterInit, data, [], addresses)
         token = String(told.find(({ event }) => event === 'cluster')?.token)
@@ -70,8 +79,8 @@ export async function startScratchCluster(options: ScratchClusterOptions = {}): 
         token = ((await callAdmin(join(folder, 'node-1'), 'cluster.invite', {})) as { readonly token: string }).token
         await runQuietly(clusterJoin, data, [token], addresses)
       }
-      writeSettings(data, { listen: { kmip: [loopback(kmip)] }, operator: { port: 0 }, ...settings })
-      const node = { name, data, endpoint: { host: loopbackHost, port: kmip ?? 0 }, process: new NodeProcess(data) }
+      writeSettings(data, { listen: { kmip: [`${host}:${kmip}`] }, operator: { port: 0 }, ...settings })
+      const node = { name, data, endpoint: { host, port: kmip }, process: new NodeProcess(data, launch) }
       nodes.push(node)
       await node.process.start()
       onNode(node)
@@ -116,7 +125,3 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 const loopbackHost = '127.0.0.1'
-
-function loopback(port: number | undefined): string {
-  return `${loopbackHost}:${port}`
-}

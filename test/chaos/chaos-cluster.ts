@@ -1,0 +1,152 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmdirSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { callAdmin } from '../../src/admin/index.ts'
+import { type ScratchCluster, type ScratchClusterNode, startScratchCluster } from '../../src/cli/scratch-cluster.ts'
+import { Client, type Credentials } from '../../src/client/index.ts'
+import type { Network } from '../support/network-faults.ts'
+import { processesOf } from '../support/stopped.ts'
+
+export const nodeCount = 3
+/** Bytes of the disk of the node that has a small one of its own. */
+const smallDisk = 400 * 1024 * 1024
+
+/** Three real nodes on a network that can be made bad. */
+export interface ChaosCluster {
+  readonly network: Network
+  readonly nodes: readonly ScratchClusterNode[]
+  /** The node whose data lies on a small disk of its own; undefined where none can be had. */
+  readonly smallDisk: number | undefined
+  /** A file that holds the milliseconds by which a node's clock is off. */
+  clockFile(index: number): string
+  /** A client of one node, or of all of them, that fails over. */
+  client(index: number | undefined): Client
+  /** Which node's etcd member leads now; undefined while nobody can tell. */
+  leader(): Promise<number | undefined>
+  processes(index: number): NodeProcesses
+  remove(): Promise<void>
+}
+
+/** Process numbers. */
+export interface NodeProcesses {
+  readonly all: readonly number[]
+  readonly etcd: number | undefined
+  readonly worker: number | undefined
+}
+
+export interface ChaosClusterOptions {
+  readonly network: Network
+  /** Added to each node's environment. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Modules that each process of a node loads first. */
+  readonly preload?: readonly URL[]
+  readonly onNode?: (name: string) => void
+}
+
+export async function startChaosCluster({ network, environment = {}, preload = [], onNode }: ChaosClusterOptions): Promise<ChaosCluster> {
+  const folder = mkdtempSync(join(tmpdir(), 'tresor-chaos-'))
+  const clockFile = (index: number) => join(folder, `clock-${index + 1}`)
+  const disk = mountSmallDisk()
+  if (disk !== undefined) symlinkSync(disk, join(folder, `node-${nodeCount}`))
+  const imports = [new URL('./clock-preload.js', import.meta.url), ...preload].map((url) => `--import=${url.href}`).join(' ')
+  let cluster: ScratchCluster
+  try {
+    cluster = await startScratchCluster({
+      folder,
+      settings: { workers: 1, log: { level: 'error' } },
+      onNode: ({ name }) => onNode?.(name),
+      place: (index) => {
+        const { host, launch = {} } = network.place(index)
+        const own = { NODE_OPTIONS: imports, TRESOR_CHAOS_CLOCK: clockFile(index), ...environment }
+        return { host, launch: { ...launch, environment: { ...launch.environment, ...own } } }
+      },
+    })
+  } catch (error) {
+    unmount(disk)
+    throw error
+  }
+  const { nodes } = cluster
+  let credentials: Credentials
+  const clients: Client[] = []
+  const remove = async () => {
+    for (const client of clients) client.close()
+    await Promise.all(nodes.map((node) => node.process.kill()))
+    unmount(disk)
+    await cluster.remove()
+    await network.close()
+  }
+  try {
+    await callAdmin((nodes[0] as ScratchClusterNode).data, 'tenant.add', { tenant: 'chaos' })
+    credentials = await cluster.enroll('chaos', 'app')
+  } catch (error) {
+    await remove()
+    throw error
+  }
+  return {
+    network,
+    nodes,
+    smallDisk: disk === undefined ? undefined : nodeCount - 1,
+    clockFile,
+    client: (index) => {
+      const endpoints = nodes.filter((_, at) => index === undefined || at === index).map(({ endpoint }) => endpoint)
+      const connection = { connectTimeout: 1_000, answerTimeout: 6_000 }
+      const client = new Client({ endpoints, ...credentials, connectionsPerNode: 1, connection })
+      clients.push(client)
+      return client
+    },
+    leader: () => leaderOf(nodes),
+    processes: (index) => processesIn((nodes[index] as ScratchClusterNode).process.pid),
+    remove,
+  }
+}
+
+async function leaderOf(nodes: readonly ScratchClusterNode[]): Promise<number | undefined> {
+  const answers = nodes.map(async ({ data }) => {
+    const { members } = (await callAdmin(data, 'cluster.status')) as { readonly members: readonly { name: string; role: string }[] }
+    const at = nodes.findIndex(({ name }) => members.some((member) => member.name === name && member.role === 'leader'))
+    if (at < 0) throw new Error('it knows no leader')
+    return at
+  })
+  const late = new Promise<undefined>((resolve) => setTimeout(resolve, 2_000, undefined).unref())
+  return await Promise.race([Promise.any(answers).catch(() => undefined), late])
+}
+
+function processesIn(group: number | undefined): NodeProcesses {
+  if (group === undefined) return { all: [], etcd: undefined, worker: undefined }
+  const all = processesOf(group)
+  const read = (pid: number, file: string) => {
+    try {
+      return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+    } catch {
+      return ''
+    }
+  }
+  return {
+    all,
+    etcd: all.find((pid) => read(pid, 'comm').trim() === 'etcd'),
+    worker: all.find((pid) => read(pid, 'cmdline').includes(workerProgram)),
+  }
+}
+
+/** A worker's only argument. */
+const workerProgram = '\0worker\0'
+
+/** Its folder; undefined where none may be mounted. */
+function mountSmallDisk(): string | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const path = mkdtempSync(join(tmpdir(), 'tresor-chaos-disk-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${smallDisk},mode=0700`, 'tresor-chaos', path], { stdio: 'ignore' })
+    return path
+  } catch {
+    rmdirSync(path)
+    return undefined
+  }
+}
+
+function unmount(disk: string | undefined): void {
+  if (disk === undefined) return
+  execFileSync('umount', ['--lazy', disk], { stdio: 'ignore' })
+  rmdirSync(disk)
+}
