@@ -1,34 +1,51 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAuthority, saveAuthority } from '../../certs/index.ts'
-import { findEtcd, initCluster, invite, joinCluster, readMembership } from '../cluster/index.ts'
+import { findEtcd, initCluster, invite, joinCluster, newClusterToken, readMembership, readSeeding } from '../cluster/index.ts'
 import { configFileName } from '../config.ts'
 import { certifierOf, clusterAuthority, unpackJoinSecrets } from '../join-secrets.ts'
-import { dataFolder, renewServerCertificate } from '../node-files.ts'
-import { openEmbeddedLedger } from '../store/index.ts'
-import { clusterAddresses, nodeAddresses, writeClusterConfig } from './cluster-config.ts'
+import { type DataFolder, dataFolder, renewServerCertificate } from '../node-files.ts'
+import { holdsOwnData } from '../store/index.ts'
+import { type ClusterAddresses, clusterAddresses, nodeAddresses, writeClusterConfig } from './cluster-config.ts'
 import { CommandError, type Invocation } from './command.ts'
 import { folderState } from './data-format.ts'
 import { makeData, makeDevelopmentSecrets } from './make-data-folder.ts'
 import { addressOption, addressText, configOf, dataWords, shownPath } from './place.ts'
+import { ownStore, seedCluster } from './seed-cluster.ts'
 
-/** Makes a stopped node with an empty store the first of a cluster, and shows the token with which others join. */
+/** Makes a stopped node the first of a cluster, with all its data, and shows the token with which others join. */
 export async function beginCluster(invocation: Invocation): Promise<void> {
   const { output } = invocation
   const config = await configOf(invocation)
-  const addresses = clusterAddresses(invocation)
   await findEtcd(config.cluster?.etcd.path)
   await makeData(config, { secrets: makeDevelopmentSecrets })
   const folder = dataFolder(config)
-  await refuseUsedStore(folder.store)
-  if ((await readMembership(folder.cluster)) === undefined) {
+  const begun = await readSeeding(folder.cluster)
+  if (begun !== undefined && begun.from !== ownStore)
+    throw new CommandError(`${shownPath(folder.cluster)}: a restore was begun here; finish it with: tresor cluster restore`)
+  const addresses = begun?.addresses ?? clusterAddresses(invocation)
+  const membership = await readMembership(folder.cluster)
+  if (begun !== undefined || (membership === undefined && holdsOwnData(folder.store))) {
+    await seedCluster(
+      config,
+      begun ?? { formatVersion: 1, clusterToken: newClusterToken(), from: ownStore, addresses, done: false },
+      output,
+    )
+  } else if (membership === undefined) {
     if (!existsSync(join(clusterAuthority(folder), 'ca.pem')))
       await saveAuthority(clusterAuthority(folder), await createAuthority({ name: 'Tresor cluster CA' }))
     await initCluster(folder.cluster, nodeAddresses(addresses), certifierOf(folder))
-  } else if (config.cluster !== undefined) {
+    writeClusterConfig(config.file ?? join(config.data, configFileName), addresses)
+  } else if (config.cluster === undefined) {
+    writeClusterConfig(config.file ?? join(config.data, configFileName), addresses)
+  } else {
     throw new CommandError(`${shownPath(folder.cluster)}: this node is in a cluster already; see tresor cluster status`)
   }
-  writeClusterConfig(config.file ?? join(config.data, configFileName), addresses)
+  await showNext(invocation, folder, addresses)
+}
+
+async function showNext(invocation: Invocation, folder: DataFolder, addresses: ClusterAddresses): Promise<void> {
+  const { output } = invocation
   const token = await invite(folder.cluster, { endpoint: addressText(addresses.join), uses: firstUses, minutes: firstMinutes })
   output.step('cluster', `${addresses.name} is its first node`, { node: addresses.name, token })
   output.line()
@@ -69,13 +86,3 @@ export async function takePlace(invocation: Invocation): Promise<void> {
 
 const firstUses = 2
 const firstMinutes = 24 * 60
-
-async function refuseUsedStore(directory: string): Promise<void> {
-  const { ledger, replica } = openEmbeddedLedger({ directory })
-  const revision = replica.revision()
-  await ledger.close()
-  if (revision > 0)
-    throw new CommandError(
-      `${shownPath(directory)} holds tenants or keys of a node that stands alone, and a cluster begins empty; use a new folder: tresor --data DIR cluster init`,
-    )
-}

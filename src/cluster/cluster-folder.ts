@@ -19,10 +19,40 @@ export interface ClusterMembership {
   readonly endpoints: readonly string[]
 }
 
+/** Written while a new cluster is given its first data: until all of them are there, its first node must not start. */
+export interface Seeding {
+  readonly formatVersion: 1
+  /** Of the cluster that begins. */
+  readonly clusterToken: string
+  /** Where the data come from: `store` for the node's own, or a backup's path. */
+  readonly from: string
+  readonly addresses: Readonly<Record<'peer' | 'client' | 'join', { readonly host: string; readonly port: number }>> & {
+    readonly name: string
+  }
+  /** All of them are in the cluster and were compared; what is left is to put the old ones away. */
+  readonly done: boolean
+}
+
 /** Where things lie in a node's cluster folder. */
 export function clusterPaths(folder: string) {
   const tls: TlsFiles = { ca: join(folder, 'ca.pem'), certificate: join(folder, 'cert.pem'), privateKey: join(folder, 'key.pem') }
-  return { tls, membership: join(folder, 'cluster.json'), etcd: join(folder, 'etcd'), invitations: join(folder, 'invitations.json') }
+  return {
+    tls,
+    membership: join(folder, 'cluster.json'),
+    seeding: join(folder, 'seeding.json'),
+    etcd: join(folder, 'etcd'),
+    invitations: join(folder, 'invitations.json'),
+  }
+}
+
+/** Undefined when no data are on their way. */
+export function readSeeding(folder: string): Promise<Seeding | undefined> {
+  return readJson<Seeding>(clusterPaths(folder).seeding)
+}
+
+export async function writeSeeding(folder: string, seeding: Seeding): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await writeFileWhole(clusterPaths(folder).seeding, `${JSON.stringify(seeding, undefined, 2)}\n`, 0o600)
 }
 
 /** Undefined when the folder belongs to no cluster. */

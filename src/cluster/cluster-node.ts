@@ -1,4 +1,4 @@
-import { clusterPaths, readMembership, writeMembership } from './cluster-folder.ts'
+import { clusterPaths, readMembership, readSeeding, writeMembership } from './cluster-folder.ts'
 import { findEtcd } from './etcd-binary.ts'
 import { EtcdClient } from './etcd-client.ts'
 import { type EtcdLedger, openEtcdLedger } from './etcd-ledger.ts'
@@ -53,6 +53,10 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
   const paths = clusterPaths(options.folder)
   if (membership === undefined)
     throw new Error(`${paths.membership} is not there: run "tresor cluster init", or "tresor cluster join TOKEN", first`)
+  if ((await readSeeding(options.folder)) !== undefined)
+    throw new Error(
+      `${paths.seeding}: the data of this new cluster are not all there yet; finish first, by the command that began it again`,
+    )
   const log = options.log ?? (() => {})
   const binary = (await findEtcd(options.etcd)).path
   const member = await startMember({

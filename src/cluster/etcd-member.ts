@@ -31,10 +31,12 @@ export interface MemberOptions {
   readonly election?: number
   /** Bytes after which etcd takes no more writes; `defaultQuota` unless said. */
   readonly quota?: number
+  /** Forgets all other members, and goes on with the data that it has. For the copy of a member whose cluster is lost. */
+  readonly forceNewCluster?: boolean
 }
 
 /** The limits of a member that Tresor supervises. */
-export const memberLimits: TransactionLimits = { operations: 2048, bytes: 1024 * 1024, sets: 32 }
+export const memberLimits: TransactionLimits = { operations: 2048, bytes: 1024 * 1024, sets: 64 }
 
 export interface Member {
   readonly clientUrl: string
@@ -178,6 +180,7 @@ function argumentsOf(options: MemberOptions): string[] {
     'auto-compaction-retention': '5m',
     'quota-backend-bytes': options.quota ?? defaultQuota,
     'max-txn-ops': memberLimits.operations,
+    ...(options.forceNewCluster === true && { 'force-new-cluster': 'true' }),
     logger: 'zap',
     'log-outputs': 'stderr',
     // Little: a reader of this pipe that stalls would stall etcd's reads (etcd #22214).

@@ -6,7 +6,12 @@ import { type CertifyPeer, checkNode, type JoinAnswer, type JoinRequest, type No
 import { certificateFingerprint, decodeJoinToken, type JoinToken } from './join-token.ts'
 
 /** Makes the first node of a new cluster: certifies its key with the cluster CA and writes its cluster folder. Starts nothing. */
-export async function initCluster(folder: string, node: NodeAddresses, certify: CertifyPeer): Promise<ClusterMembership> {
+export async function initCluster(
+  folder: string,
+  node: NodeAddresses,
+  certify: CertifyPeer,
+  clusterToken: string = newClusterToken(),
+): Promise<ClusterMembership> {
   await refuseMember(folder)
   checkNode(node)
   const pair = await makeKeyPair()
@@ -14,7 +19,7 @@ export async function initCluster(folder: string, node: NodeAddresses, certify: 
   const membership: ClusterMembership = {
     formatVersion: 1,
     node: node.name,
-    clusterToken: randomBytes(16).toString('hex'),
+    clusterToken,
     peerUrl: node.peerUrl,
     clientUrl: node.clientUrl,
     state: 'new',
@@ -23,6 +28,11 @@ export async function initCluster(folder: string, node: NodeAddresses, certify: 
   }
   await writeClusterFolder(folder, { ...issued, privateKey: pair.privateKey }, membership)
   return membership
+}
+
+/** Keeps the etcd members of one cluster apart from those of all others. */
+export function newClusterToken(): string {
+  return randomBytes(16).toString('hex')
 }
 
 export interface Joined {

@@ -8,6 +8,7 @@ import type { Place, Space } from '../store/index.ts'
  * - `<prefix>mark/<n>`: carries the nonce of a change set that only removes.
  * Replicas have no use for those that lie outside of that range:
  * - `<prefix>cluster`: what all nodes must hold alike, see `shared-secrets.ts`;
+ * - `<prefix>seed`: see `seed.ts`; there only while a cluster is given its first data;
  * - `<prefix>time/<node>`: see `clock-watch.ts`;
  * - `<prefix>turn/<task>/...`: see `single-runner.ts`.
  */
@@ -46,6 +47,10 @@ export class Keys {
 
   get cluster(): Buffer {
     return this.#under('cluster')
+  }
+
+  get seed(): Buffer {
+    return this.#under('seed')
   }
 
   time(node: string): Buffer {

@@ -6,6 +6,7 @@ import { takeFolder } from './folder-lock.ts'
 import { checkPlace, checkWrite, headKey } from './keys.ts'
 import type { ChangeSet, CommitOutcome, Ledger, Revision } from './ledger.ts'
 import { LocalReplica } from './replica.ts'
+import { checkStandsAlone } from './store-owner.ts'
 
 interface Proposal {
   readonly changes: ChangeSet
@@ -22,7 +23,7 @@ const clearReadersEvery = 60_000
 
 /**
  * The ledger of a node without a cluster: the replica is the ledger, in the folder `directory`.
- * @throws Error when the folder is in use already (naming the process), or of a format that this program does not know
+ * @throws Error when the folder is in use already (naming the process), of a format that this program does not know, or a cluster's
  */
 export function openEmbeddedLedger({ directory }: { readonly directory: string }): {
   readonly ledger: EmbeddedLedger
@@ -30,6 +31,7 @@ export function openEmbeddedLedger({ directory }: { readonly directory: string }
 } {
   const release = takeFolder(directory)
   try {
+    checkStandsAlone(directory)
     const database = openDatabase(directory, 'durable')
     const replica = new LocalReplica(database)
     return { ledger: new EmbeddedLedger(directory, database, replica, release), replica }

@@ -7,6 +7,7 @@ import { type Group, groupsIn, idsIn, type PlaceRange } from './place-ranges.ts'
 import { LocalReplica } from './replica.ts'
 import { ReplicaCheck } from './replica-check.ts'
 import type { ReplicaEntry, ReplicaWrite } from './replica-entry.ts'
+import { takeForCluster } from './store-owner.ts'
 
 /** The one writer of a replica that follows another ledger (a cluster's). Never synced: after a crash of the machine it begins empty. */
 export class ReplicaWriter {
@@ -15,10 +16,11 @@ export class ReplicaWriter {
   readonly replica: LocalReplica
   readonly check: ReplicaCheck
 
-  /** @throws Error when the folder is in use already, or of a format that this program does not know */
+  /** @throws Error when the folder is in use already, of a format that this program does not know, or holds what is in no cluster */
   constructor(directory: string) {
     this.#release = takeFolder(directory)
     try {
+      takeForCluster(directory)
       dropReplicaAfterReboot(directory)
       this.#database = openDatabase(directory, 'rebuildable')
       this.replica = new LocalReplica(this.#database)
