@@ -70,6 +70,9 @@ async function answerTo(client: Client, key: KnownKey, what: KeyInput['do']): Pr
       const { data } = await client.call('Decrypt', { uniqueIdentifier, data: key.ciphertext, cryptographicParameters: ecb })
       return Buffer.compare(data as Uint8Array, plaintext) === 0 ? done : 'a wrong plain text'
     }
+    case 'Get':
+      await client.call('Get', { uniqueIdentifier })
+      return done
     case 'GetAttributes':
       return seenIn((await client.call('GetAttributes', { uniqueIdentifier, references: [] })).attributes)
     case 'Locate': {

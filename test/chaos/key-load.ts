@@ -119,7 +119,7 @@ function creationOf({ uses }: KnownKey): KeyInput {
   return uses === undefined ? { do: 'Create' } : { do: 'CreateLimited', uses }
 }
 
-const looks: readonly KeyInput[] = [{ do: 'Encrypt' }, { do: 'Encrypt' }, { do: 'GetAttributes' }, { do: 'Locate' }]
+const looks: readonly KeyInput[] = [{ do: 'Encrypt' }, { do: 'Encrypt' }, { do: 'Get' }, { do: 'GetAttributes' }, { do: 'Locate' }]
 
 const order: readonly KeyState[] = ['Absent', 'PreActive', 'Active', 'Deactivated', 'Destroyed']
 const statesAfter: Partial<Record<KeyInput['do'], KeyState>> = {

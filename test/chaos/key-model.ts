@@ -5,7 +5,7 @@ export type KeyInput =
   | { readonly do: 'Create' }
   /** Active from the start, with so many uses. */
   | { readonly do: 'CreateLimited'; readonly uses: number }
-  | { readonly do: 'Activate' | 'Encrypt' | 'Decrypt' | 'GetAttributes' | 'Revoke' | 'Destroy' | 'Locate' }
+  | { readonly do: 'Activate' | 'Encrypt' | 'Decrypt' | 'Get' | 'GetAttributes' | 'Revoke' | 'Destroy' | 'Locate' }
 
 export type KeyState = 'Absent' | 'PreActive' | 'Active' | 'Deactivated' | 'Destroyed'
 
@@ -33,7 +33,7 @@ export const keyModel: SequentialModel<Key, KeyInput> = {
 
 /** Whether it can leave the key otherwise than it was. A use of a key with Usage Limits takes one off. */
 export function mayChange(input: KeyInput, isLimited: boolean): boolean {
-  return !(input.do === 'Decrypt' || input.do === 'GetAttributes' || input.do === 'Locate' || (input.do === 'Encrypt' && !isLimited))
+  return input.do === 'Encrypt' ? isLimited : !['Decrypt', 'Get', 'GetAttributes', 'Locate'].includes(input.do)
 }
 
 function answerOf(key: Key, input: KeyInput): string {
@@ -49,10 +49,11 @@ function answerOf(key: Key, input: KeyInput): string {
   return input.do === 'Encrypt' && key.left === 0 ? 'PermissionDenied' : done
 }
 
-const allowedIn: Readonly<Record<'Activate' | 'Encrypt' | 'Decrypt' | 'Revoke' | 'Destroy', readonly KeyState[]>> = {
+const allowedIn: Readonly<Record<'Activate' | 'Encrypt' | 'Decrypt' | 'Get' | 'Revoke' | 'Destroy', readonly KeyState[]>> = {
   Activate: ['PreActive'],
   Encrypt: ['Active'],
   Decrypt: ['Active', 'Deactivated'],
+  Get: ['PreActive', 'Active', 'Deactivated'],
   Revoke: ['Active'],
   Destroy: ['PreActive', 'Deactivated'],
 }
