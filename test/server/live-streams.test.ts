@@ -39,7 +39,7 @@ const one = () => clients[0] as RawClient
 
 const begin = { cryptographicParameters: { hashingAlgorithm: 'SHA_256' }, initIndicator: true }
 
-async function newKey(): Promise<string> {
+async function newKey(more: readonly object[] = []): Promise<string> {
   const { uniqueIdentifier } = await ask(one(), 'Create', {
     objectType: 'SymmetricKey',
     attributes: [
@@ -48,6 +48,7 @@ async function newKey(): Promise<string> {
       { name: 'CryptographicUsageMask', value: 0x0c },
       { name: 'CryptographicParameters', value: { blockCipherMode: 'CTR' } },
       { name: 'ActivationDate', value: Math.floor(Date.now() / 1000) - 60 },
+      ...more,
     ],
   })
   return uniqueIdentifier as string
@@ -71,6 +72,29 @@ test.serial('parts reach their stream from whichever worker a connection is at',
     const opened = await ask(one(), 'Decrypt', { uniqueIdentifier, data: Buffer.concat(parts), ivCounterNonce })
     t.deepEqual(Buffer.from(opened.data as Buffer), data)
   }
+})
+
+test.serial('requests that run again, because others use the same Usage Limits, have their parts taken once', async (t) => {
+  const [streams, parts, length] = [4, 8, 10]
+  const total = BigInt(streams * parts * length)
+  const uniqueIdentifier = await newKey([{ name: 'UsageLimits', value: { total, unit: 'Byte' } }])
+  const data = Buffer.from(Array.from({ length: parts * length }, (_, index) => index))
+  const stream = async (index: number) => {
+    const client = () => clients[index * 2 + Math.floor(Math.random() * 2)] as RawClient
+    const part = (number: number) => ({ uniqueIdentifier, data: data.subarray(number * length, (number + 1) * length) })
+    const begun = await ask(client(), 'Encrypt', { ...part(0), initIndicator: true })
+    const { correlationValue, ivCounterNonce } = begun
+    const given = [begun.data as Buffer]
+    for (let number = 1; number < parts; number++) {
+      const last = number === parts - 1 ? { finalIndicator: true } : {}
+      given.push((await ask(client(), 'Encrypt', { ...part(number), correlationValue, ...last })).data as Buffer)
+    }
+    return Buffer.from((await ask(client(), 'Decrypt', { uniqueIdentifier, data: Buffer.concat(given), ivCounterNonce })).data as Buffer)
+  }
+  const opened = await Promise.all(Array.from({ length: streams }, (_, index) => stream(index)))
+  for (const plain of opened) t.deepEqual(plain, data)
+  t.is(reason((await send(one(), [item('Encrypt', { uniqueIdentifier, data: Buffer.alloc(1) })]))[0]), 'PermissionDenied')
+  t.regex(await node.node.processes.metrics(), /^tresor_commit_conflicts_total[^\n]* [1-9]/m)
 })
 
 test.serial('a key that one worker destroyed is not used by a stream at any', async (t) => {
