@@ -137,6 +137,8 @@ const help: Readonly<Record<string, string>> = {
   commit_unknown_outcomes_total: 'Change sets whose outcome could not be settled in time.',
   internal_errors_total: 'Answers of General Failure that stand for a fault of the server.',
   connections: 'Open client connections.',
+  streams: 'Cryptographic operations in parts that are open.',
+  stream_held_bytes: 'Plain text that waits until the tag of its decryption in parts is verified.',
   replica_revision: 'The revision that the local replica shows.',
   replica_lag_revisions: 'How far the replica is behind the latest change that the cluster has, as last looked at.',
   replica_snapshots_total: 'How often the replica was copied from the cluster as a whole.',

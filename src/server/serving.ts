@@ -183,6 +183,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
       connections: listeners.reduce((sum, one) => sum + one.connections(), 0),
       replica_revision: replica.revision(),
       streams: streams.table.size,
+      stream_held_bytes: streams.table.held,
     },
   }))
 
