@@ -1,0 +1,171 @@
+import { open, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ScratchClusterNode } from '../../src/cli/scratch-cluster.ts'
+import { between, type LinkRule } from '../support/network-faults.ts'
+import { untilStopped } from '../support/stopped.ts'
+import { type ChaosCluster, nodeCount } from './chaos-cluster.ts'
+import type { Random } from './random.ts'
+
+/** A way for things to go wrong. */
+export interface Fault {
+  readonly kind: string
+  /** Why this cluster cannot have it; undefined when it can. */
+  lacks?(cluster: ChaosCluster): string | undefined
+  /** @param free the nodes that it may choose from */
+  start(cluster: ChaosCluster, random: Random, free: readonly number[]): Promise<RunningFault>
+}
+
+/** A fault in force. */
+export interface RunningFault {
+  /** As a part of a sentence: `node-2 stopped`. */
+  readonly what: string
+  /** The nodes that may have to refuse; each other one should serve. */
+  readonly affected: readonly number[]
+  /** Takes it back; what was killed runs again. How long it takes until all serve again is the nodes' affair. */
+  heal(): Promise<void>
+}
+
+/** A fault of the lines, for one node. */
+function ofLines(kind: string, what: string, rules: (node: number) => readonly LinkRule[], ends: FaultEnds = {}): Fault {
+  return {
+    kind,
+    ...(ends.lacks === undefined ? {} : { lacks: ends.lacks }),
+    async start(cluster, random, free) {
+      const chosen = ends.choose === undefined ? undefined : await ends.choose(cluster)
+      const node = chosen !== undefined && free.includes(chosen) ? chosen : random.of(free)
+      const heal = await cluster.network.impose(rules(node))
+      return { what: `${nameOf(node)} ${what}`, affected: ends.affected?.(node) ?? [node], heal }
+    },
+  }
+}
+
+interface FaultEnds {
+  readonly lacks?: Fault['lacks']
+  readonly choose?: (cluster: ChaosCluster) => Promise<number | undefined>
+  readonly affected?: (node: number) => readonly number[]
+}
+
+const everyNode = Array.from({ length: nodeCount }, (_, index) => index)
+const othersThan = (node: number) => everyNode.filter((other) => other !== node)
+const nameOf = (node: number) => `node-${node + 1}`
+const all = () => everyNode
+
+/** What its processes are told, and how they go on. */
+function ofProcesses(kind: string, what: string, which: (cluster: ChaosCluster, node: number) => readonly number[]): Fault {
+  return {
+    kind,
+    async start(cluster, random, free) {
+      const node = random.of(free)
+      const pids = which(cluster, node)
+      signal(pids, 'SIGSTOP')
+      await untilStopped(pids)
+      return { what: `${nameOf(node)}: ${what}`, affected: [node], heal: async () => signal(pids, 'SIGCONT') }
+    },
+  }
+}
+
+const processOf = (name: 'etcd' | 'worker') => (cluster: ChaosCluster, node: number) =>
+  [cluster.processes(node)[name]].filter((pid) => pid !== undefined)
+
+const killedNode: Fault = {
+  kind: 'kill -9 of a node',
+  async start(cluster, random, free) {
+    const at = random.of(free)
+    const { process: node } = cluster.nodes[at] as ScratchClusterNode
+    await node.kill()
+    return { what: `${nameOf(at)} killed`, affected: [at], heal: async () => void (await node.start()) }
+  },
+}
+
+const killedEtcd: Fault = {
+  kind: 'kill -9 of an etcd',
+  async start(cluster, random, free) {
+    const at = random.of(free)
+    signal(processOf('etcd')(cluster, at), 'SIGKILL')
+    return { what: `${nameOf(at)}: its etcd killed`, affected: [at], heal: async () => undefined }
+  },
+}
+
+const fullDisk: Fault = {
+  kind: 'full disk',
+  lacks: ({ smallDisk }) => (smallDisk === undefined ? 'no small file system can be mounted here' : undefined),
+  async start(cluster, _, free) {
+    const at = cluster.smallDisk as number
+    if (!free.includes(at)) throw new Error(`${nameOf(at)} alone has a small disk`)
+    const file = join((cluster.nodes[at] as ScratchClusterNode).data, 'filler')
+    await fill(file)
+    return { what: `${nameOf(at)}: its disk full`, affected: [at], heal: () => rm(file) }
+  },
+}
+
+const clockStep: Fault = {
+  kind: 'clock step',
+  async start(cluster, random, free) {
+    const at = random.of(free)
+    const offset = Math.round(random.between(2_000, 7_200_000)) * random.of([1, -1])
+    await writeFile(cluster.clockFile(at), String(offset))
+    const heal = () => writeFile(cluster.clockFile(at), '0')
+    return { what: `${nameOf(at)}: its clock off by ${(offset / 1000).toFixed(0)} s`, affected: [at], heal }
+  },
+}
+
+const cutFrom = (node: number, ends: readonly LinkRule['from'][]) => between([node], ends, { loss: 1 })
+const amongAll = (what: Pick<LinkRule, 'loss' | 'delay'>) =>
+  everyNode.flatMap((node) =>
+    between(
+      [node],
+      everyNode.filter((other) => other > node),
+      what,
+    ),
+  )
+
+/** One of each kind. */
+export const faults: readonly Fault[] = [
+  ofLines('node cut off from the others', 'cut off from the others', (node) => cutFrom(node, othersThan(node))),
+  ofLines('node cut off from all', 'cut off from the others and the clients', (node) => cutFrom(node, [...othersThan(node), 'clients']), {
+    lacks: ({ network }) => (network.reachesClients ? undefined : 'the lines to the clients cannot be made bad here'),
+  }),
+  ofLines('leader isolated', 'cut off from the others (the leader, if it could be told)', (node) => cutFrom(node, othersThan(node)), {
+    choose: (cluster) => cluster.leader(),
+  }),
+  ofLines('one-way loss to a node', 'hears nothing of the others', (node) => othersThan(node).map((from) => ({ from, to: node, loss: 1 }))),
+  ofLines('one-way loss from a node', 'is not heard by the others', (node) => othersThan(node).map((to) => ({ from: node, to, loss: 1 }))),
+  ofLines('partial loss', 'and all others lose a quarter of what they send each other', () => amongAll({ loss: 0.25 }), { affected: all }),
+  ofLines('late lines', 'and all others hear each other late', () => amongAll({ delay: 120 }), { affected: all }),
+  killedNode,
+  killedEtcd,
+  ofProcesses('SIGSTOP of a node', 'all of its processes stopped', (cluster, node) => cluster.processes(node).all),
+  ofProcesses('SIGSTOP of an etcd', 'its etcd stopped', processOf('etcd')),
+  ofProcesses('SIGSTOP of a worker', 'its worker stopped', processOf('worker')),
+  fullDisk,
+  clockStep,
+]
+
+/** One that has ended needs no signal. */
+function signal(pids: readonly number[], name: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, name)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+}
+
+/** Writes until there is no room for one more page. */
+async function fill(path: string): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    for (let size = 1024 * 1024; size >= 4096; size /= 2) {
+      const block = Buffer.alloc(size)
+      while (await file.write(block).then(({ bytesWritten }) => bytesWritten === size, whenFull));
+    }
+  } finally {
+    await file.close()
+  }
+
+  function whenFull(error: NodeJS.ErrnoException): boolean {
+    if (error.code === 'ENOSPC') return false
+    throw error
+  }
+}
