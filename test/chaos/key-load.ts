@@ -15,6 +15,8 @@ export interface KeyLoadOptions {
   readonly at: readonly NodeClients[]
   readonly history: History<KeyInput>
   readonly random: Random
+  /** Begins every key's name; two loads on one tenant need two. */
+  readonly prefix: string
   /** Keys in use at a time. */
   readonly keys?: number
 }
@@ -111,7 +113,7 @@ export class KeyLoad {
   #newKey(): LivingKey {
     const kind = this.#random.of<Kind>(['plain', 'plain', 'plain', 'limited', 'contested'])
     const uses = kind === 'limited' ? Math.round(this.#random.between(5, 40)) : undefined
-    return { name: `chaos-${++this.#made}`, kind, uses, id: undefined, ciphertext: undefined, state: 'Absent', asked: 0 }
+    return { name: `${this.#options.prefix}-${++this.#made}`, kind, uses, id: undefined, ciphertext: undefined, state: 'Absent', asked: 0 }
   }
 }
 
