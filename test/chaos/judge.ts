@@ -11,11 +11,13 @@ export interface KeyViolation {
 
 /**
  * What a history must not hold. Every key's answers have one order that a key could give them in; beside that search, which could be wrong
- * itself, plain looks at what matters most.
+ * itself, plain looks at what matters most. `pending` are the operations that were under way when the history was read.
  */
-export function judge(history: History<KeyInput>): KeyViolation[] {
+export function judge(history: History<KeyInput>, pending: Iterable<Event<KeyInput>> = []): KeyViolation[] {
   const violations: KeyViolation[] = []
-  for (const [key, events] of history.byKey()) {
+  const byKey = history.byKey()
+  for (const event of pending) byKey.get(event.key)?.push(event)
+  for (const [key, events] of byKey) {
     const culprit = culpritOf(events)
     if (culprit !== undefined) {
       const states = culprit.states.map((state) => `"${state}"`).join(' or ')

@@ -40,6 +40,7 @@ export class KeyLoad {
   readonly #options: KeyLoadOptions
   readonly #random: Random
   readonly #keys: LivingKey[] = []
+  readonly #pending = new Set<Event<KeyInput>>()
   #made = 0
   #isOver = false
   #running: Promise<unknown> = Promise.resolve()
@@ -48,6 +49,11 @@ export class KeyLoad {
     this.#options = options
     this.#random = options.random
     for (let count = options.keys ?? 6; count > 0; count--) this.#keys.push(this.#newKey())
+  }
+
+  /** What is under way: it may have taken effect, and others may have seen it. */
+  get pending(): Iterable<Event<KeyInput>> {
+    return this.#pending
   }
 
   start(): void {
@@ -87,7 +93,10 @@ export class KeyLoad {
 
   async #ask(client: Client, node: number, key: LivingKey, input: KeyInput): Promise<Event<KeyInput>> {
     key.asked++
+    const pending = pendingEvent(node, key, input)
+    this.#pending.add(pending)
     const event = await ask(client, node, key, input)
+    this.#pending.delete(pending)
     this.#options.history.add(event)
     const reached = statesAfter[input.do]
     // A change whose outcome is unknown is not asked for again: what others see tells.
@@ -115,6 +124,11 @@ export class KeyLoad {
     const uses = kind === 'limited' ? Math.round(this.#random.between(5, 40)) : undefined
     return { name: `${this.#options.prefix}-${++this.#made}`, kind, uses, id: undefined, ciphertext: undefined, state: 'Absent', asked: 0 }
   }
+}
+
+function pendingEvent(node: number, { name }: KnownKey, input: KeyInput): Event<KeyInput> {
+  const completed = Number.POSITIVE_INFINITY
+  return { key: name, input, node, invoked: performance.now(), completed, outcome: 'unknown', answer: undefined, words: 'under way' }
 }
 
 function creationOf({ uses }: KnownKey): KeyInput {
