@@ -16,7 +16,7 @@ export interface FailoverOptions extends DeliveryOptions {
   readonly probeTimeout: number
 }
 
-export const defaultFailoverOptions: FailoverOptions = { suspectAfter: 400, probeTimeout: 300, patience: 5_000 }
+export const defaultFailoverOptions: FailoverOptions = { suspectAfter: 250, probeTimeout: 250, patience: 5_000 }
 
 export interface ClientOptions extends Credentials {
   /** The nodes of one server, first choice first. */
@@ -101,6 +101,11 @@ export class Client {
     }
     const response = await new Delivery(() => this.#pool.candidates(), request, this.#failover).run()
     return response.items
+  }
+
+  /** The nodes in the order given, and whether each is trusted to answer now; one that is not is probed until it is. */
+  get nodes(): readonly { readonly endpoint: Endpoint; readonly isTrusted: boolean }[] {
+    return this.#pool.nodes.map(({ endpoint, isSuspect }) => ({ endpoint, isTrusted: !isSuspect }))
   }
 
   close(): void {

@@ -29,6 +29,9 @@ export interface Request {
   readonly repeat: 'changes-nothing' | 'answers-the-same' | 'may-change-twice'
 }
 
+/** A node that serves others may have lost this request: it is not waited for alone beyond so many probes that it answers. */
+const looksAtMost = 3
+
 /** Milliseconds between two rounds over all nodes: twice as many each time. */
 const pause = { first: 50, most: 400 } as const
 
@@ -117,11 +120,11 @@ export class Delivery {
     const { suspectAfter } = this.#options
     const look = async (times: number) => {
       if (this.#isSettled || this.#nodes().length === 1) return
+      this.#warmNext()
       const serves = state.isSent && !node.isSuspect && (await node.probe())
       if (isOver || this.#isSettled) return
       if (!serves) node.suspect()
-      // A node that serves others may have lost this request: twice the time is enough.
-      if (!serves || times > 1) this.#moveOn(state)
+      if (!serves || times > looksAtMost) this.#moveOn(state)
       timer = setTimeout(look, suspectAfter, times + 1)
     }
     timer = setTimeout(look, suspectAfter, 1)
@@ -131,6 +134,12 @@ export class Delivery {
         clearTimeout(timer)
       },
     }
+  }
+
+  /** Opens a connection to the node that would be next, so that it need not be waited for. */
+  #warmNext(): void {
+    const next = this.#nodes().find((node) => !node.isSuspect && !this.#underWay.has(node) && !this.#tried.has(node))
+    if (next !== undefined && this.#mayRepeat) void Promise.resolve(next.connection()).catch(() => undefined)
   }
 
   #moveOn(state: { readonly isSent: boolean; movedOn: boolean }): void {

@@ -9,6 +9,11 @@ export class Pool {
     this.#nodes = endpoints.map((endpoint) => new Node(endpoint, options))
   }
 
+  /** In the order given. */
+  get nodes(): readonly Node[] {
+    return this.#nodes
+  }
+
   /** The nodes to try, most promising first. */
   candidates(): readonly Node[] {
     return this.#nodes.some(({ isSuspect }) => isSuspect)

@@ -1,0 +1,155 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { callAdmin } from '../../src/admin/index.ts'
+import { NodeProcess } from '../../src/cli/node-process.ts'
+import type { ScratchClusterNode } from '../../src/cli/scratch-cluster.ts'
+import { Client, type Credentials, defaultFailoverOptions, type Endpoint } from '../../src/client/index.ts'
+import { readMembership } from '../../src/cluster/index.ts'
+import { type ClusterNodes, startClusterNodes } from '../support/cluster-nodes.ts'
+import { LoopbackCut } from '../support/loopback-cut.ts'
+import { aesKey } from '../support/requests.ts'
+import { TcpBalancer } from '../support/tcp-balancer.ts'
+
+/** Milliseconds: what is promised. */
+const within = 1_000
+
+let cluster: ClusterNodes
+let credentials: Credentials
+/** The node that fails: it does not lead, so that its end costs no election. */
+let victim: ScratchClusterNode
+let victimProcess: NodeProcess
+let others: readonly ScratchClusterNode[]
+let cut: LoopbackCut
+
+test.before(async () => {
+  cluster = await startClusterNodes()
+  credentials = await cluster.enroll('demo', 'roamer')
+  const leader = await cluster.leader()
+  victim = cluster.nodes.find((node) => node !== leader) as ScratchClusterNode
+  others = cluster.nodes.filter((node) => node !== victim)
+  cut = new LoopbackCut(54_000 + (process.pid % 1_000), (await Promise.all(cluster.nodes.map(etcdPorts))).flat())
+  await victim.process.stop()
+  victimProcess = new NodeProcess(victim.data, { under: cut.under })
+  await victimProcess.start()
+})
+
+test.after.always(async () => {
+  cut?.heal()
+  await victimProcess?.kill()
+  await cluster?.remove()
+})
+
+async function etcdPorts({ data }: ScratchClusterNode): Promise<number[]> {
+  const membership = await readMembership(join(data, 'cluster'))
+  if (membership === undefined) throw new Error(`${data} belongs to no cluster`)
+  return [membership.peerUrl, membership.clientUrl].map((url) => Number(new URL(url).port))
+}
+
+async function balanced({ data, endpoint }: ScratchClusterNode) {
+  const { operator } = (await callAdmin(data, 'node.status')) as { readonly operator: string }
+  return { port: endpoint.port, operatorPort: Number(operator.split(':')[1]) }
+}
+
+const clientOf = (endpoints: readonly Endpoint[]) => new Client({ endpoints, ...credentials })
+
+/** Uses and makes keys one after the other, four at a time; every call must succeed. Answers the longest time that one took. */
+async function longestCall(client: Client, uniqueIdentifier: string, isOver: () => boolean): Promise<number> {
+  let longest = 0
+  const timed = async (call: () => Promise<unknown>) => {
+    while (!isOver()) {
+      const began = performance.now()
+      await call()
+      longest = Math.max(longest, performance.now() - began)
+      await sleep(5)
+    }
+  }
+  const encrypt = () =>
+    client.call('Encrypt', { uniqueIdentifier, data: Buffer.alloc(16), cryptographicParameters: { blockCipherMode: 'ECB' } })
+  await Promise.all([
+    timed(encrypt),
+    timed(encrypt),
+    timed(() => client.call('GetAttributes', { uniqueIdentifier, references: [] })),
+    timed(() => client.call('Create', aesKey)),
+  ])
+  return longest
+}
+
+/** Of the calls of each client, in milliseconds. */
+interface Longest {
+  readonly own: number
+  readonly balanced: number
+  /** Of a client whose node nothing happens to: what the machine is late anyway. */
+  readonly undisturbed: number
+}
+
+interface Fault {
+  readonly fault: () => unknown
+  readonly end: () => unknown
+}
+
+/** The longest calls of a client that knows the nodes, and of one that knows the balancer, while a node fails; then the client comes back to it. */
+async function during(t: ExecutionContext, { fault, end }: Fault): Promise<Longest> {
+  const balancer = await TcpBalancer.start(await Promise.all([victim, ...others].map(balanced)))
+  const own = clientOf([victim, ...others].map(({ endpoint }) => endpoint))
+  const through = clientOf([{ host: '127.0.0.1', port: balancer.port }])
+  const calm = clientOf(others.slice(0, 1).map(({ endpoint }) => endpoint))
+  let over = false
+  try {
+    const uniqueIdentifier = (await own.call('Create', aesKey)).uniqueIdentifier as string
+    await through.call('GetAttributes', { uniqueIdentifier, references: [] })
+    const calls = [own, through, calm].map((client) => longestCall(client, uniqueIdentifier, () => over))
+    await sleep(300)
+    await fault()
+    await sleep(2_000)
+    over = true
+    const [ownLongest = 0, throughLongest = 0, undisturbed = 0] = await Promise.all(calls)
+    t.false(own.nodes[0]?.isTrusted, 'the client has left the node')
+    await end()
+    while (own.nodes.some(({ isTrusted }) => !isTrusted)) await sleep(20)
+    return { own: ownLongest, balanced: throughLongest, undisturbed }
+  } finally {
+    over = true
+    own.close()
+    through.close()
+    calm.close()
+    await balancer.close()
+  }
+}
+
+/** A machine that is busy with other things may be late now and then. */
+const rounds = 3
+
+for (const { what, ...fault } of [
+  { what: 'killed', fault: () => victimProcess.kill(), end: () => victimProcess.start() },
+  { what: 'stopped, so that no connection ends', fault: () => victimProcess.pause(), end: () => victimProcess.resume() },
+  { what: 'cut off from the others', fault: () => cut.cut(), end: () => cut.heal() },
+] as const) {
+  test.serial(`the node in use is ${what}: no use of a key and no Create fails, or takes a second`, async (t) => {
+    for (let round = 1; ; round++) {
+      const { own, balanced, undisturbed } = await during(t, fault)
+      const told = [own, balanced, undisturbed].map(Math.round)
+      t.log(`the longest call took ${told[0]} ms by itself, ${told[1]} ms through the balancer, ${told[2]} ms undisturbed`)
+      if (round < rounds && Math.max(own, balanced) - undisturbed >= within) continue
+      t.true(own - undisturbed < within, `by itself ${own} ms`)
+      t.true(balanced - undisturbed < within, `through the balancer ${balanced} ms`)
+      return
+    }
+  })
+}
+
+test.serial('the node in use leads and is killed: no use of a key and no Create fails, the election is waited for', async (t) => {
+  const leader = await cluster.leader()
+  const leading = leader === victim ? victimProcess : leader.process
+  const client = clientOf([leader, ...cluster.nodes.filter((node) => node !== leader)].map(({ endpoint }) => endpoint))
+  t.teardown(() => client.close())
+  const uniqueIdentifier = (await client.call('Create', aesKey)).uniqueIdentifier as string
+  let over = false
+  const longest = longestCall(client, uniqueIdentifier, () => over)
+  await leading.kill()
+  await sleep(3_000)
+  over = true
+  t.log(`the longest call took ${Math.round(await longest)} ms`)
+  t.true((await longest) < defaultFailoverOptions.patience)
+  await leading.start()
+})
