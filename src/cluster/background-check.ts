@@ -4,7 +4,7 @@ import { revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
 import { entryOf, rangesOf } from './snapshot.ts'
 import type { Log } from './timing.ts'
-import type { ReplicaTarget, WatchFeed } from './watch-feed.ts'
+import { ownPlaces, type ReplicaTarget, type WatchFeed } from './watch-feed.ts'
 
 export interface CheckPace {
   /** Values and index entries that are looked at in a second. */
@@ -93,8 +93,8 @@ export class BackgroundCheck {
       const entries = page.kvs.flatMap((found) => entryOf(keys, found) ?? [])
       // Now the replica shows at least what the page shows.
       await barrier()
-      for (const place of check.differing(rangesOf(keys, groups, after, last), entries, revisionOf(page.header.revision)))
-        await this.#mend(place)
+      const ranges = rangesOf(keys, groups, after, last)
+      for (const place of check.differing(ranges, entries, revisionOf(page.header.revision), ownPlaces)) await this.#mend(place)
       await this.#mendIndex(check.missingEntries(entries.map(({ place }) => place)))
       await this.#pace(page.kvs.length)
       if (last === undefined) break

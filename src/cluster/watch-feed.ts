@@ -6,6 +6,7 @@ import {
   type ReplicaEntry,
   type ReplicaWrite,
   type Revision,
+  type Stored,
   systemSpace,
 } from '../store/index.ts'
 import { describeFailure, type EtcdClient } from './etcd-client.ts'
@@ -21,7 +22,7 @@ export interface ReplicaTarget {
   /** The revision it has stored, 0 when empty. */
   revision(): Revision
   /** What it holds now. */
-  readonly replica: { read(place: Place): { readonly revision: Revision } | undefined }
+  readonly replica: { read(place: Place): Stored | undefined }
   /** Stores the writes and the reached revision in one transaction; called in the order of revisions, resolved when readers can see it. */
   apply(revision: Revision, writes: readonly ReplicaWrite[]): Promise<void>
   /** The groups that it has values of. */
@@ -30,7 +31,7 @@ export interface ReplicaTarget {
    * Makes what these ranges hold what `entries` say, in one transaction: each place goes from what it was to what it is to be, and those
    * that nothing is said of are removed, but `kept`. The revision reached stays as it is.
    */
-  copy(ranges: readonly PlaceRange[], entries: readonly ReplicaEntry[], kept: Place): Promise<void>
+  copy(ranges: readonly PlaceRange[], entries: readonly ReplicaEntry[], kept: readonly Place[]): Promise<void>
   /** How what it holds is compared with the cluster; absent where that is not done. */
   readonly check?: ReplicaCheck
 }
@@ -60,6 +61,8 @@ export class WatchFeed {
   #isCopying = false
   /** The replica is of the cluster's own history: until that was compared nothing is known. */
   #isCompared = false
+  /** etcd's identifier of the cluster, another one after a restore. */
+  #cluster = ''
   #endpoint = 0
   /** When the member watched at was last gone to. */
   #since = Number.NEGATIVE_INFINITY
@@ -169,22 +172,28 @@ export class WatchFeed {
     }
   }
 
-  /** A replica that is ahead of the cluster belongs to another history (a restored backup): the cluster's is copied over it. */
+  /** A replica of another cluster, or ahead of this one, belongs to another history (a restored backup). */
   async #compareHistories(endpoint: number): Promise<void> {
     const { header } = await this.#options.client.range(
       { key: this.#options.keys.head, limit: 1 },
       { deadline: callMilliseconds, endpoint },
     )
-    if (revisionOf(header.revision) < this.#reached) {
-      this.#options.log(
-        'warn',
-        `the replica is at revision ${this.#reached}, the cluster at ${header.revision}: the replica is copied anew`,
-      )
+    this.#cluster = header.clusterId
+    const why = this.#whyForeign(revisionOf(header.revision))
+    if (why !== undefined) {
+      this.#options.log('warn', `${why}: the cluster's history is copied over it`)
       this.#needsSnapshot = true
     }
     this.#isCompared = true
     // An empty cluster tells nothing that would wake them.
     this.#wake()
+  }
+
+  #whyForeign(revision: Revision): string | undefined {
+    if (revision < this.#reached) return `the replica is at revision ${this.#reached}, the cluster at ${revision}`
+    const followed = this.#options.replica.replica.read(ofCluster)?.value
+    if (this.#reached === 0 || (followed !== undefined && Buffer.from(followed).toString() === this.#cluster)) return undefined
+    return 'the replica is of another cluster'
   }
 
   async #copySnapshot(endpoint: number): Promise<void> {
@@ -207,9 +216,12 @@ export class WatchFeed {
       revision = page.revision
       count += page.entries.length
       for (const { nonce, revision: changedAt } of page.entries) if (nonce !== undefined) onNonce(nonceText(nonce), changedAt)
-      await replica.copy(rangesOf(keys, groups, page.after, page.through), page.entries, copying)
+      await replica.copy(rangesOf(keys, groups, page.after, page.through), page.entries, ownPlaces)
     }
-    await replica.apply(revision, [{ place: copying, value: undefined }])
+    await replica.apply(revision, [
+      { place: copying, value: undefined },
+      { place: ofCluster, value: Buffer.from(this.#cluster) },
+    ])
     this.#snapshots++
     this.#needsSnapshot = false
     this.#advance(revision)
@@ -321,6 +333,11 @@ export class WatchFeed {
 
 /** Stands in the replica while a snapshot is being copied into it: after a crash in between, it is copied anew. */
 const copying: Place = { space: systemSpace, kind: 'setting', id: 'replica-is-being-copied' }
+
+/** Which cluster the replica follows. */
+const ofCluster: Place = { space: systemSpace, kind: 'setting', id: 'replica-is-of-cluster' }
+/** What the replica holds of its own, and the cluster does not. */
+export const ownPlaces: readonly Place[] = [copying, ofCluster]
 
 const retryMilliseconds = 100
 /** How long a member has to begin its watch before it may count as silent. */

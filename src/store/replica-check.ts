@@ -18,8 +18,8 @@ export class ReplicaCheck {
     this.#replica = replica
   }
 
-  /** The places of these ranges that are not, byte for byte, what `entries` say, but for those that a later revision than `asOf` wrote. */
-  differing(ranges: readonly PlaceRange[], entries: readonly ReplicaEntry[], asOf: Revision): Place[] {
+  /** The places of these ranges that are not, byte for byte, what `entries` say, but `kept` and those that a later revision than `asOf` wrote. */
+  differing(ranges: readonly PlaceRange[], entries: readonly ReplicaEntry[], asOf: Revision, kept: readonly Place[]): Place[] {
     this.#replica.renew()
     const said = new Map(entries.map((entry) => [nameOf(entry.place), entry]))
     const places = new Map(entries.map(({ place }) => [nameOf(place), place]))
@@ -28,6 +28,7 @@ export class ReplicaCheck {
         const place = { space: range.space, kind: range.kind, id }
         places.set(nameOf(place), place)
       }
+    for (const place of kept) places.delete(nameOf(place))
     return [...places].filter(([name, place]) => !this.is(place, said.get(name)) && !this.#isLater(place, asOf)).map(([, place]) => place)
   }
 

@@ -56,15 +56,14 @@ export class ReplicaWriter {
    * Makes what these ranges hold what `entries` say, in one transaction: each place goes from what it was to what it is to be, and those
    * that nothing is said of are removed, but `kept`. The revision reached stays as it is.
    */
-  async copy(ranges: readonly PlaceRange[], entries: readonly ReplicaEntry[], kept: Place): Promise<void> {
+  async copy(ranges: readonly PlaceRange[], entries: readonly ReplicaEntry[], kept: readonly Place[]): Promise<void> {
     await this.#database.childTransaction(() => {
       const application = new Application(this.#database)
-      const said = new Set(entries.map(({ place }) => nameOf(place)))
+      const stay = new Set([...kept, ...entries.map(({ place }) => place)].map(nameOf))
       for (const range of ranges) {
         for (const id of idsIn(this.#database, range)) {
           const place = { space: range.space, kind: range.kind, id }
-          const name = nameOf(place)
-          if (!said.has(name) && name !== nameOf(kept)) application.write({ place, value: undefined }, 0, undefined)
+          if (!stay.has(nameOf(place))) application.write({ place, value: undefined }, 0, undefined)
         }
       }
       for (const entry of entries) application.copy(entry, entry.revision, entry.nonce)

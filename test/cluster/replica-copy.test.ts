@@ -179,6 +179,22 @@ test.serial('a copy that was killed is begun anew, and no barrier passes before 
   await isExact(t, 'killed')
 })
 
+test.serial('a replica of another cluster takes this one’s history, though it is behind it', async (t) => {
+  await cp(folder('read'), folder('foreign'), { recursive: true })
+  const writer = new ReplicaWriter(folder('foreign'))
+  const place: Place = { space: systemSpace, kind: 'setting', id: 'replica-is-of-cluster' }
+  await writer.apply(writer.revision(), [
+    { place, value: Buffer.from('another') },
+    { place: objectPlace('of another history'), value: Buffer.from('v'), terms: [term('all', 'x')] },
+  ])
+  await writer.close()
+  const returning = open('foreign')
+  await untilPassed(returning)
+  t.is(returning.writer.replica.read(objectPlace('of another history')), undefined)
+  await returning.close()
+  await isExact(t, 'foreign')
+})
+
 test.serial('a replica that is ahead of the cluster takes the cluster’s history, places of its own removed', async (t) => {
   await cp(absent, folder('ahead'), { recursive: true })
   const writer = new ReplicaWriter(folder('ahead'))

@@ -43,7 +43,7 @@ export function memoryReplica(): MemoryReplica {
             (after === undefined || place.id > after) &&
             (through === undefined || place.id <= through),
         )
-        if (isMeant && name !== nameOf(kept)) values.delete(name)
+        if (isMeant && !kept.some((each) => nameOf(each) === name)) values.delete(name)
       }
       for (const { place, value, revision } of entries) if (value !== undefined) values.set(nameOf(place), { value, revision })
     },
