@@ -1,5 +1,6 @@
 import { open, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ScratchClusterNode } from '../../src/cli/scratch-cluster.ts'
 import { between, type LinkRule } from '../support/network-faults.ts'
 import { untilStopped } from '../support/stopped.ts'
@@ -92,9 +93,16 @@ const fullDisk: Fault = {
   async start(cluster, _, free) {
     const at = cluster.smallDisk as number
     if (!free.includes(at)) throw new Error(`${nameOf(at)} alone has a small disk`)
-    const file = join((cluster.nodes[at] as ScratchClusterNode).data, 'filler')
+    const { data, process: node } = cluster.nodes[at] as ScratchClusterNode
+    const file = join(data, 'filler')
     await fill(file)
-    return { what: `${nameOf(at)}: its disk full`, affected: [at], heal: () => rm(file) }
+    const heal = async () => {
+      await rm(file)
+      // A node ends when its replica cannot be written, perhaps only now; what watches over it would start it again.
+      for (const end = performance.now() + lastWrites; node.isRunning && performance.now() < end; ) await sleep(50)
+      if (!node.isRunning) await node.start()
+    }
+    return { what: `${nameOf(at)}: its disk full`, affected: [at], heal }
   },
 }
 
@@ -151,6 +159,9 @@ function signal(pids: readonly number[], name: NodeJS.Signals): void {
     }
   }
 }
+
+/** Milliseconds in which a node that met the full disk ends. */
+const lastWrites = 1_000
 
 /** Writes until there is no room for one more page. */
 async function fill(path: string): Promise<void> {
