@@ -11,10 +11,21 @@ const needed = [
     debian: ['softhsm2'],
     found: () => existsSync('/usr/lib/softhsm/libsofthsm2.so') || existsSync('/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so'),
   },
+  { name: 'gcc', debian: ['gcc', 'libc6-dev'], found: () => runs('cc', '--version') && existsSync('/usr/include/stdlib.h') },
+  {
+    name: 'p11-kit',
+    debian: ['p11-kit', 'p11-kit-modules'],
+    found: () => existsSync('/usr/libexec/p11-kit/p11-kit-server') && clientModules().some((path) => existsSync(path)),
+  },
   { name: 'etcd', debian: ['etcd-server'], found: () => runs('etcd', '--version') },
   { name: 'Python 3 with venv', debian: ['python3', 'python3-venv'], found: () => runs('python3', '-c', 'import ensurepip, venv') },
   { name: 'openssl', debian: ['openssl'], found: () => runs('openssl', 'version') },
 ]
+
+/** Of a remoted module: Debian has a folder for each kind of machine. */
+function clientModules() {
+  return ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/pkcs11/p11-kit-client.so`)
+}
 
 /** The folder of Python packages for test/interop; in no repository. */
 export const pythonFolder = join(root, 'build', '.python')

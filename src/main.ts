@@ -247,7 +247,7 @@ async function awaitRemote(partition: Partition): Promise<Partition> {
   }
 }
 
-const remoteAttempts = 20
+const remoteAttempts = 40
 /** Milliseconds. */
 const remotePause = 250
 

@@ -116,6 +116,8 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
 /** The process that holds PINs and modules, there as soon as a partition needs it. */
 class HsmProcess {
   readonly #options: ProcessesOptions
+  /** For digests of refused PINs: what one hsm process noted holds for the next, until the node starts anew. */
+  readonly #pinKey = randomBytes(32).toString('base64')
   #partitions: readonly HsmPartition[] = []
   process: SupervisedProcess | undefined
 
@@ -130,7 +132,7 @@ class HsmProcess {
       return
     }
     if (partitions.length === 0) return
-    this.process = child(this.#options, 'hsm', 'hsm', () => ({ partitions: this.#partitions }))
+    this.process = child(this.#options, 'hsm', 'hsm', () => ({ partitions: this.#partitions, pinKey: this.#pinKey }))
     await this.process.start()
   }
 

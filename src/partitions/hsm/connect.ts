@@ -72,7 +72,7 @@ class Connection {
       cause = error
     })
     socket.on('close', () => {
-      this.#live = undefined
+      if (this.#live?.socket === socket) this.#live = undefined
       const why = cause === undefined ? 'it closed the connection' : cause.message
       for (const { reject } of pending.values()) {
         reject(

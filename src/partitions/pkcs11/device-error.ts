@@ -48,6 +48,21 @@ export function isLost(error: unknown): boolean {
   return cause instanceof DeviceFailure && cause.code !== undefined && lost.has(cause.code)
 }
 
+/** What a token answers to a PIN that it does not take. */
+export const pinRefusals: ReadonlySet<number> = new Set([
+  ckr.PIN_INCORRECT,
+  ckr.PIN_INVALID,
+  ckr.PIN_LEN_RANGE,
+  ckr.PIN_EXPIRED,
+  ckr.PIN_LOCKED,
+])
+
+/** Whether a partition that cannot be opened may be opened once its module has been initialized anew. */
+export function isOfModule(error: unknown): boolean {
+  const cause = error instanceof KmipError ? error.cause : error
+  return cause instanceof DeviceFailure && !(cause.code !== undefined && pinRefusals.has(cause.code))
+}
+
 /** The standard's error for what a device session threw. */
 export function deviceError(doing: Doing, error: unknown): KmipError {
   if (isLost(error)) return broken(doing, error)

@@ -139,7 +139,7 @@ function initialize(library: Cryptoki, parameters: string | undefined): void {
 function notLoaded(path: string, cause: unknown): KmipError {
   return new KmipError(
     'GeneralFailure',
-    `The PKCS #11 module ${path} does not load: ${messageOf(cause)}. Check the path and the module's own configuration.`,
+    `The PKCS #11 module ${path} does not load: ${messageOf(cause)}. Check the path, the device behind it, and the module's own configuration.`,
     { cause },
   )
 }

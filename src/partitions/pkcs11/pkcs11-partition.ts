@@ -35,7 +35,7 @@ import { attributes } from './template.ts'
 import { Token, type TokenOptions } from './token.ts'
 import { TokenKeys } from './token-keys.ts'
 
-/** What `openPkcs11Partition` needs to know. */
+/** What a partition on a token needs to know. */
 export interface Pkcs11PartitionOptions extends TokenOptions {
   /** How many keys stay unwrapped in the token as session objects; 1,000 unless told. */
   readonly heldKeys?: number
@@ -54,29 +54,29 @@ export async function createPkcs11Partition(options: TokenOptions): Promise<void
   }
 }
 
-/** @throws KmipError GeneralFailure, saying what is missing: pkcs11js, the module, the token, the PIN, or its keys. */
-export async function openPkcs11Partition(options: Pkcs11PartitionOptions): Promise<Partition> {
-  const token = await Token.open(options)
-  try {
-    return new Pkcs11Partition(token, await TokenKeys.open(token), options.heldKeys ?? 1000)
-  } catch (error) {
-    await token.close()
-    throw error
-  }
-}
-
 const publicKeyPolicy: KeyPolicy = { sensitive: false, extractable: true }
 
 /** A token as a crypto device: keys are session objects while they are used, and lie outside wrapped. */
-class Pkcs11Partition implements Partition {
+export class Pkcs11Partition implements Partition {
   readonly #token: Token
   readonly #keys: TokenKeys
   readonly #held: HeldObjects
 
-  constructor(token: Token, keys: TokenKeys, heldKeys: number) {
+  private constructor(token: Token, keys: TokenKeys, heldKeys: number) {
     this.#token = token
     this.#keys = keys
     this.#held = new HeldObjects({ count: heldKeys, bytes: Number.POSITIVE_INFINITY }, (object) => token.destroy(object))
+  }
+
+  /** @throws KmipError GeneralFailure, saying what is missing: pkcs11js, the module, the token, the PIN, or its keys. */
+  static async open(options: Pkcs11PartitionOptions): Promise<Pkcs11Partition> {
+    const token = await Token.open(options)
+    try {
+      return new Pkcs11Partition(token, await TokenKeys.open(token), options.heldKeys ?? 1000)
+    } catch (error) {
+      await token.close()
+      throw error
+    }
   }
 
   async describe(): Promise<PartitionDescription> {

@@ -1,13 +1,14 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { readPrivateFile } from '../key-file.ts'
 import type { MechanismName } from '../partition.ts'
 import { ckr, cku } from './constants.ts'
 import type { Cryptoki, Handle, Mechanism, Template } from './cryptoki.ts'
-import { type Doing, deviceError, isLost } from './device-error.ts'
+import { type Doing, deviceError, isLost, pinRefusals } from './device-error.ts'
 import { codeOf, DeviceFailure, DeviceSession, failure, type SessionCall } from './device-session.ts'
 import { namesOf } from './mechanisms.ts'
 import { duringCall, generationOf, openModule, releaseModule, tokensOf } from './module.ts'
+import { RefusedPins } from './refused-pins.ts'
 import { SessionThreads, type Span } from './session-threads.ts'
 import { type AttributeName, attributes, numberOf } from './template.ts'
 import { asBuffer } from './thread-messages.ts'
@@ -30,11 +31,11 @@ export interface TokenOptions {
   readonly sessions?: number
   /** Whether short calls are made in threads (a box on a network) or on the spot (a library). As it is measured unless told. */
   readonly calls?: 'threads' | 'direct'
+  /** PINs that were refused and are not tried again; those of this process unless told. */
+  readonly refusedPins?: RefusedPins
 }
 
-/** PINs that a token refused in this process, by token, as digests under a key of the process: they are not tried again. */
-const refusedPins = new Set<string>()
-const digestKey = randomBytes(32)
+const refusedHere = new RefusedPins(randomBytes(32))
 
 /** In milliseconds, of short calls. The way through a thread costs about 50 microseconds. */
 const directCallLimit = 0.25
@@ -54,6 +55,7 @@ export class Token {
   readonly #here: DeviceSession
   readonly #threads: SessionThreads
   readonly #calls: TokenOptions['calls']
+  readonly #refusedPins: RefusedPins
   /** A moving average of short calls, in milliseconds. */
   #span = 0
 
@@ -62,6 +64,7 @@ export class Token {
     this.#module = options.module
     this.#generation = generationOf(options.module)
     this.#calls = options.calls
+    this.#refusedPins = options.refusedPins ?? refusedHere
     this.#library = library
     const token = findToken(options, library)
     this.#slot = token.slot
@@ -224,16 +227,16 @@ export class Token {
 
   #logIn(pinFile: string): void {
     const pin = readPrivateFile(pinFile)
-    const attempt = createHmac('sha256', digestKey).update(`${this.#module}|${this.details.serial}|`).update(pin.expose()).digest('hex')
+    const token = `${this.#module}|${this.details.serial}`
     try {
-      if (refusedPins.has(attempt)) throw this.#wrongPin(pinFile, new Error('CKR_PIN_INCORRECT'))
+      if (this.#refusedPins.has(token, pin)) throw this.#wrongPin(pinFile, new Error('CKR_PIN_INCORRECT'))
       this.#here.logIn(cku.USER, Buffer.from(pin.expose()).toString('utf8').trim())
     } catch (error) {
       const code = codeOf(error)
       // Another partition of this process on the same token has logged in.
       if (code === ckr.USER_ALREADY_LOGGED_IN) return
       if (code === undefined || !pinRefusals.has(code)) throw error
-      refusedPins.add(attempt)
+      this.#refusedPins.add(token, pin)
       throw this.#wrongPin(pinFile, error)
     } finally {
       pin.wipe()
@@ -250,7 +253,6 @@ export class Token {
   }
 }
 
-const pinRefusals: ReadonlySet<number> = new Set([ckr.PIN_INCORRECT, ckr.PIN_INVALID, ckr.PIN_LEN_RANGE, ckr.PIN_EXPIRED, ckr.PIN_LOCKED])
 /** Calls over which the average moves. */
 const spanWindow = 16
 
@@ -268,7 +270,9 @@ function findToken(options: TokenOptions, library: Cryptoki) {
   const seen = tokens.map(({ label, serial }) => `${label} (${serial})`).join(', ') || 'none'
   const wanted = options.serial === undefined ? options.token : `${options.token} (${options.serial})`
   const problem = matching.length > 1 ? `has ${matching.length} tokens ${wanted}; name one by its serial` : `has no token ${wanted}`
-  throw new KmipError('GeneralFailure', `Partition ${options.name}: ${options.module} ${problem}. Its tokens: ${seen}.`)
+  throw new KmipError('GeneralFailure', `Partition ${options.name}: ${options.module} ${problem}. Its tokens: ${seen}.`, {
+    cause: new DeviceFailure(problem, ckr.TOKEN_NOT_PRESENT, 'setup'),
+  })
 }
 
 function messageOf(error: unknown): string {
