@@ -4,6 +4,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './prepare.js'
 
+const isSuperuser = process.getuid?.() === 0
+
 /** `found` answers whether the thing is there. */
 const needed = [
   {
@@ -20,6 +22,9 @@ const needed = [
   { name: 'etcd', debian: ['etcd-server'], found: () => runs('etcd', '--version') },
   { name: 'Python 3 with venv', debian: ['python3', 'python3-venv'], found: () => runs('python3', '-c', 'import ensurepip, venv') },
   { name: 'openssl', debian: ['openssl'], found: () => runs('openssl', 'version') },
+  // Only the superuser may make network namespaces; others test the cluster with relays on loopback.
+  { name: 'iproute2', debian: ['iproute2'], found: () => !isSuperuser || runs('ip', '-V') },
+  { name: 'nftables', debian: ['nftables'], found: () => !isSuperuser || runs('nft', '--version') },
 ]
 
 /** Of a remoted module: Debian has a folder for each kind of machine. */
@@ -35,7 +40,7 @@ const requirements = join(root, 'test', 'interop', 'requirements.txt')
 export function installSystemPackages(say) {
   const missing = () => needed.filter(({ found }) => !found())
   const packages = missing().flatMap(({ debian }) => debian)
-  if (packages.length > 0 && process.getuid?.() === 0 && runs('apt-get', '--version')) {
+  if (packages.length > 0 && isSuperuser && runs('apt-get', '--version')) {
     say(`installing ${packages.join(', ')} (apt-get)`)
     apt('update')
     apt('install', '-y', '--no-install-recommends', ...packages)
