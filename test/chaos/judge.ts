@@ -9,15 +9,24 @@ export interface KeyViolation {
   readonly excerpt: readonly Event<KeyInput>[]
 }
 
+export interface JudgeOptions {
+  /** Only keys with operations from this place on; all unless said. */
+  readonly since?: number
+  /** Operations that were under way when the history was read. */
+  readonly pending?: Iterable<Event<KeyInput>>
+}
+
 /**
  * What a history must not hold. Every key's answers have one order that a key could give them in; beside that search, which could be wrong
- * itself, plain looks at what matters most. `pending` are the operations that were under way when the history was read.
+ * itself, plain looks at what matters most.
  */
-export function judge(history: History<KeyInput>, pending: Iterable<Event<KeyInput>> = []): KeyViolation[] {
+export function judge(history: History<KeyInput>, { since = 0, pending = [] }: JudgeOptions = {}): KeyViolation[] {
   const violations: KeyViolation[] = []
   const byKey = history.byKey()
+  const touched = new Set(history.events.slice(since).map(({ key }) => key))
   for (const event of pending) byKey.get(event.key)?.push(event)
   for (const [key, events] of byKey) {
+    if (!touched.has(key)) continue
     const culprit = culpritOf(events)
     if (culprit !== undefined) {
       const states = culprit.states.map((state) => `"${state}"`).join(' or ')
