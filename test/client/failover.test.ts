@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
@@ -116,6 +117,15 @@ async function during(t: ExecutionContext, { fault, end }: Fault): Promise<Longe
     await balancer.close()
   }
 }
+
+test.serial('the same Create sent to three nodes at once makes one key', async (t) => {
+  const clients = cluster.nodes.map((_, index) => cluster.client(index))
+  for (let round = 0; round < 5; round++) {
+    const idempotencyKey = randomBytes(16)
+    const made = await Promise.all(clients.map((client) => client.call('Create', aesKey, { idempotencyKey })))
+    t.is(new Set(made.map(({ uniqueIdentifier }) => uniqueIdentifier)).size, 1)
+  }
+})
 
 /** A machine that is busy with other things may be late now and then. */
 const rounds = 3
