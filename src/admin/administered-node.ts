@@ -35,6 +35,8 @@ export interface AdministeredCluster {
   /** A join token. @throws when no address for joining is configured */
   invite(options: { readonly uses?: number | undefined; readonly minutes?: number | undefined }): Promise<string>
   remove(memberId: string): Promise<void>
+  /** Writes a backup into a new file at an absolute path, as the node's user. */
+  backUp(path: string): Promise<{ readonly revision: number; readonly values: number }>
 }
 
 export interface NodeStatus {

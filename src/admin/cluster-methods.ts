@@ -4,6 +4,7 @@ import type { AdministeredCluster, AdministeredNode } from './administered-node.
 import { checked, text } from './parameters.ts'
 
 const invitation = z.strictObject({ uses: z.int().min(1).max(100).optional(), minutes: z.int().min(1).max(10_080).optional() })
+const backup = z.strictObject({ file: text })
 const removal = z.strictObject({ member: text })
 
 /** The cluster as its members see it. */
@@ -14,6 +15,7 @@ export function clusterMethods(node: AdministeredNode): Record<string, AdminMeth
       return { node: cluster.node, ...(await cluster.state()) }
     },
     'cluster.invite': async (call) => ({ token: await clusterOf(node).invite(checked(invitation, call)) }),
+    'cluster.backup': async (call) => clusterOf(node).backUp(checked(backup, call).file),
     'cluster.remove': async (call) => {
       const { member: wanted } = checked(removal, call)
       const cluster = clusterOf(node)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { issueClient, loadAuthority } from '../../certs/index.ts'
 import { type AdministeredCluster, type AdministeredNode, type AdminServer, adminMethods, adminSocket, serveAdmin } from '../admin/index.ts'
 import { type ClusterNode, invite } from '../cluster/index.ts'
+import { fingerprintsOfShared } from '../join-secrets.ts'
 import type { RunningNode } from '../main.ts'
 import { ObjectStore } from '../operations/object-store.ts'
 import { connectHsm, createSoftwarePartition, type HsmConnection, readKeyFile } from '../partitions/index.ts'
@@ -158,6 +159,7 @@ function administeredCluster({ config, folder }: RunningNode, cluster: ClusterNo
       })
     },
     remove: (memberId) => cluster.remove(memberId),
+    backUp: async (path) => cluster.backUp(path, await fingerprintsOfShared(folder)),
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from './command.ts'
 import { clientCreate } from './commands/client.ts'
-import { clusterInit, clusterInvite, clusterJoin, clusterRemove, clusterStatus } from './commands/cluster.ts'
+import { clusterBackup, clusterInit, clusterInvite, clusterJoin, clusterRemove, clusterRestore, clusterStatus } from './commands/cluster.ts'
 import { conformance } from './commands/conformance.ts'
 import { demo } from './commands/demo.ts'
 import { init } from './commands/init.ts'
@@ -49,6 +49,8 @@ export const commands: readonly Command[] = [
   clusterJoin,
   clusterStatus,
   clusterRemove,
+  clusterBackup,
+  clusterRestore,
   keyList,
   keyShow,
   clientCreate,

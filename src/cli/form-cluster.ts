@@ -44,7 +44,8 @@ export async function beginCluster(invocation: Invocation): Promise<void> {
   await showNext(invocation, folder, addresses)
 }
 
-async function showNext(invocation: Invocation, folder: DataFolder, addresses: ClusterAddresses): Promise<void> {
+/** The token for the next nodes, and what to type. */
+export async function showNext(invocation: Invocation, folder: DataFolder, addresses: ClusterAddresses): Promise<void> {
   const { output } = invocation
   const token = await invite(folder.cluster, { endpoint: addressText(addresses.join), uses: firstUses, minutes: firstMinutes })
   output.step('cluster', `${addresses.name} is its first node`, { node: addresses.name, token })

@@ -26,6 +26,7 @@ import { forgetStore, openMovingStore } from '../store/index.ts'
 import { nodeAddresses, writeClusterConfig } from './cluster-config.ts'
 import { CommandError } from './command.ts'
 import type { Output } from './output.ts'
+import { checkFree } from './run-node.ts'
 
 /**
  * Makes a stopped node the first of a new cluster that has the given data. It may be killed at any point: run again with what
@@ -67,6 +68,7 @@ async function bring(config: Config, folder: DataFolder, seeding: Seeding, outpu
       )
     if ((await readSeeding(folder.cluster)) === undefined) await writeSeeding(folder.cluster, seeding)
     await beginMember(folder, seeding)
+    for (const name of ['peer', 'client'] as const) await checkFree(seeding.addresses[name])
     await withLoneMember({ folder: folder.cluster, etcd: config.cluster?.etcd.path, quota }, (client) =>
       seed(client, keys, source, progress),
     )

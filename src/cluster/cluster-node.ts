@@ -1,3 +1,4 @@
+import { type BackupTold, backUp } from './backup.ts'
 import { clusterPaths, readMembership, readSeeding, writeMembership } from './cluster-folder.ts'
 import { findEtcd } from './etcd-binary.ts'
 import { EtcdClient } from './etcd-client.ts'
@@ -7,6 +8,7 @@ import { type CertifyPeer, type JoinListener, startJoinListener } from './join-l
 import { Keys } from './keys.ts'
 import { type ClusterState, clusterState, promoteWhenReady, removeMember } from './membership.ts'
 import { type NodeWatch, type NodeWatchChoices, startNodeWatch } from './node-watch.ts'
+import type { SharedSecrets } from './shared-secrets.ts'
 import type { Log, Timing } from './timing.ts'
 import type { ReplicaTarget } from './watch-feed.ts'
 
@@ -38,6 +40,8 @@ export interface ClusterNode extends NodeWatch {
   readonly member: Member | undefined
   readonly joinListener: JoinListener | undefined
   state(): Promise<ClusterState>
+  /** Writes a backup of all that the cluster holds into a new file; see `backup-file.ts`. */
+  backUp(path: string, secrets: SharedSecrets): Promise<BackupTold>
   /** Removes a member for good. `id` as in `MemberState`. */
   remove(id: string): Promise<void>
 }
@@ -74,6 +78,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
   })
   const connection = { endpoints: membership.endpoints, tls: paths.tls }
   const client = new EtcdClient(connection)
+  const keys = new Keys()
   const ledger = openEtcdLedger({
     ...connection,
     node: membership.node,
@@ -84,7 +89,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
   })
   const watch = startNodeWatch({
     client,
-    keys: new Keys(),
+    keys,
     node: membership.node,
     ledger,
     log,
@@ -118,6 +123,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     member,
     joinListener,
     state: () => clusterState(client),
+    backUp: (path, secrets) => backUp(client, keys, path, { node: membership.node, secrets }),
     remove: (id) => removeMember(client, id),
     async close() {
       stopped = true

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { backUp } from './backup.ts'
 import { etcdDefaultLimits } from './change-transaction.ts'
 import { readJson, writeFileWhole } from './cluster-folder.ts'
 import type { ClusterNode } from './cluster-node.ts'
@@ -64,6 +65,7 @@ export async function startOnEtcd(options: OperatorEtcdOptions): Promise<Cluster
     member: undefined,
     joinListener: undefined,
     state: () => clusterState(client),
+    backUp: (path, secrets) => backUp(client, keys, path, { node, secrets }),
     remove: async () => {
       throw new Error('this cluster is on an etcd that you run: remove its members by its own tools (etcdctl member remove)')
     },

@@ -47,6 +47,16 @@ export function forgetStore(directory: string): void {
   }
 }
 
+/** Keeps any node from running on the folder for as long as `work` takes. @throws Error when one runs */
+export async function withFolderTaken<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  const release = takeFolder(directory)
+  try {
+    return await work()
+  } finally {
+    release()
+  }
+}
+
 /** About 150 bytes of memory a key. */
 function keysByRevision(database: Database): Buffer[] {
   const found: { readonly key: Buffer; readonly revision: number }[] = []

@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { running, temporaryFolder, tresor, tresorJson } from '../support/command-line.ts'
@@ -66,43 +66,6 @@ test('cluster init, join, status: what is made on one node is there on the other
   const used = await tresor(['cluster', 'init', '--data', join(folder.path, 'used')])
   t.is(used.code, 0, used.stderr)
   t.regex((await tresor(['cluster', 'init', '--data', join(folder.path, 'used')])).stderr, /this node is in a cluster already/)
-})
-
-test('a node that stood alone becomes the first of a cluster with all its data, and never stands alone again', async (t) => {
-  const data = join(folder.path, 'alone')
-  const [peer, client, joinAt] = (await freePorts(3)).map((port) => `127.0.0.1:${port}`) as [string, string, string]
-  await tresor(['init', '--data', data])
-  appendFileSync(join(data, 'tresor.yaml'), 'workers: 0\noperator: { port: 0 }\nlog: { level: error }\n')
-  const alone = await running('serve', '--data', data, '--listen', '127.0.0.1:0')
-  t.teardown(() => alone.end())
-  await tresorJson('tenant', 'add', 'bank', '--data', data)
-  const { bundle } = await tresorJson<{ bundle: string }>('tenant', 'enroll', 'bank', 'app', '--data', data)
-  for (const name of ['first', 'second']) await tresorJson('client', 'create', '--name', name, '--bundle', bundle, '--data', data)
-  const listed = () => tresorJson<{ keys: unknown[] }>('key', 'list', 'bank', '--data', data)
-  const { keys } = await listed()
-  t.is(keys.length, 2)
-  t.regex((await tresor(['cluster', 'init', '--data', data])).stderr, /has this ledger open; stop it first/)
-  t.is(await alone.end(), 0)
-
-  const { code, stdout, stderr } = await tresor(['cluster', 'init', '--data', data, '--peer', peer, '--client', client, '--join', joinAt])
-  t.is(code, 0, stderr)
-  t.regex(stdout, /data +\d+ values brought into the cluster and compared/)
-  const member = await running('serve', '--data', data, '--listen', '127.0.0.1:0')
-  t.teardown(() => member.end())
-  t.deepEqual((await listed()).keys, keys)
-  const again = await tresor(['client', 'create', '--name', 'second', '--bundle', bundle, '--data', data])
-  t.is(again.code, 1, 'a name that was taken stays taken')
-  t.is(await member.end(), 0)
-
-  const file = join(data, 'tresor.yaml')
-  writeFileSync(file, readFileSync(file, 'utf8').replace(/^cluster:\n(?: .*\n)*/m, ''))
-  const copy = join(folder.path, 'copy')
-  cpSync(data, copy, { recursive: true })
-  for (const where of [data, copy]) {
-    const refused = await tresor(['serve', '--data', where, '--listen', '127.0.0.1:0'])
-    t.is(refused.code, 1)
-    t.regex(refused.stderr, /have moved on: it belongs to a node of a cluster.* does not serve alone again/)
-  }
 })
 
 test('a token that was cut is told from one that is wrong', async (t) => {

@@ -1,15 +1,16 @@
+import { resolve } from 'node:path'
 import type { ClusterMember } from '../../admin/index.ts'
 import { addressOptions } from '../cluster-config.ts'
 import { type Command, numberOption } from '../command.ts'
-import { askNode } from '../place.ts'
+import { askNode, shownPath } from '../place.ts'
 
 export const clusterInit: Command = {
   name: 'cluster init',
   usage: '[--name N] [--peer HOST:PORT] [--client HOST:PORT] [--join HOST:PORT]',
   summary: 'Begin a cluster: this node becomes its first member.',
-  details: `The node must be stopped and its store empty. Each node runs an etcd member of its own (apt-get install etcd-server). Nodes on several
-machines need addresses that the others reach. Next: tresor serve here, and tresor cluster join TOKEN on the next node; three nodes stand
-the loss of one.`,
+  details: `The node must be stopped. Its tenants and keys come with it, compared value by value; should it be interrupted, run it again. Afterwards
+the node does not serve alone any more. Each node runs an etcd member of its own (apt-get install etcd-server). Nodes on several machines
+need addresses that the others reach. Next: tresor serve here, and tresor cluster join TOKEN on the next node; three nodes stand the loss of one.`,
   arity: [0, 0],
   options: addressOptions,
   async run(invocation) {
@@ -76,6 +77,42 @@ export const clusterStatus: Command = {
       { node, members, majority },
     )
     if (!majority) output.line('There is no majority: no request is answered until enough of the nodes run.')
+  },
+}
+
+export const clusterBackup: Command = {
+  name: 'cluster backup',
+  usage: 'FILE',
+  summary: 'Write all that the cluster holds, as it is at one moment, into a new file.',
+  details: `Any node writes it, while all of them serve. It holds attributes and wrapped keys; to use them a restore needs what wrapped them as well:
+root.key and pki of any node, kept apart from the backups, or the HSM. A key that is destroyed later is still in the backup: delete backups
+that are no longer needed. A lost node needs no restore: evict it, and let another join.`,
+  arity: [1, 1],
+  options: {},
+  async run(invocation) {
+    const file = resolve(invocation.arguments[0] as string)
+    const { revision, values } = await askNode<{ readonly revision: number; readonly values: number }>(invocation, 'cluster.backup', {
+      file,
+    })
+    invocation.output.step('backup', `${shownPath(file)}: ${values} values as of revision ${revision}`, { file, revision, values })
+  },
+}
+
+export const clusterRestore: Command = {
+  name: 'cluster restore',
+  usage: '[FILE] --accept-loss [--name N] [--peer HOST:PORT] [--client HOST:PORT] [--join HOST:PORT]',
+  summary: 'Begin a new cluster with a backup, when the majority of the old one is lost.',
+  details: `The node must be stopped. Without FILE it takes the node's own copy of the lost cluster, which is newer than any backup. What was answered
+after the copy was taken is lost, and keys that were destroyed since come back. The new cluster has a certificate authority of its own: old
+nodes are refused by it, and join anew with an empty folder. Should it be interrupted, run it again.`,
+  arity: [0, 1],
+  options: {
+    'accept-loss': { type: 'boolean', help: 'later changes are lost, and keys destroyed later come back: accepted' },
+    ...addressOptions,
+  },
+  async run(invocation) {
+    const { restoreCluster } = await import('../restore-cluster.ts')
+    await restoreCluster(invocation)
   },
 }
 
