@@ -17,6 +17,7 @@ export const safeOperations: ReadonlySet<OperationName> = new Set<OperationName>
   'Hash',
   'Locate',
   'MAC',
+  'MACVerify',
   'Query',
   'RNGRetrieve',
   'Sign',

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { KmipError } from '../../spec/kmip-error.ts'
 import { tags } from '../../spec/tags.ts'
@@ -61,6 +62,14 @@ for (const version of servedVersions)
     t.is(digests[0], digests[2])
     t.is(digests[3], undefined)
   })
+
+test('the bytes are those of docs/clients.md', (t) => {
+  const idempotencyKey = Buffer.from(Array.from({ length: 16 }, (_, index) => index))
+  const { value } = (requestToItem({ header: header('2.1'), items: [{ ...create, idempotencyKey }] }) as StructureItem)
+    .value[1] as StructureItem
+  const documented = /these are the 72 bytes\n\n```\n([^`]+)```/.exec(readFileSync('docs/clients.md', 'utf8'))?.[1]
+  t.is(documented?.replace(/\s/g, ''), Buffer.from(encode(value.at(-1) as Item)).toString('hex'))
+})
 
 for (const [name, extensions, reason] of [
   ['a key of 15 bytes', [extension([key(Buffer.alloc(15))])], 'InvalidField'],
