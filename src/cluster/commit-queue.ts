@@ -37,6 +37,8 @@ export class CommitQueue {
   #unfenced = true
   #raisePatience = raiseMilliseconds
   #replaced: string | undefined
+  /** Why the fence could not be raised, as the log has it. */
+  #said: string | undefined
   #closed = false
   /** Transactions sent to etcd, and the change sets in them. */
   readonly sent = { transactions: 0, changeSets: 0 }
@@ -194,6 +196,7 @@ export class CommitQueue {
         return
       }
       this.#unfenced = false
+      this.#said = undefined
       this.#raisePatience = raiseMilliseconds
       const fence = this.#fence.position!.revision
       const settled = [...this.#doubtful].filter((proposal) => proposal.sentUnder! < fence)
@@ -208,7 +211,10 @@ export class CommitQueue {
       for (const proposal of gone) this.#unknown(proposal, 'the history that would tell was compacted')
       this.#sendAgain(clear)
     } catch (error) {
-      log('warn', `the cluster does not take writes: ${(error as Error).message}`)
+      const { message, cause } = error as Error
+      if (this.#said !== message) log('warn', `the cluster does not take writes: ${message}`)
+      this.#said = message
+      if (isRefusal(cause)) for (const proposal of this.#waiting.splice(0)) proposal.refuse(`etcd refused the change: ${message}.`)
       this.#raisePatience = Math.min(this.#raisePatience * raiseGrowth, timing.attempt)
       await sleep(retryMilliseconds)
     }

@@ -235,7 +235,7 @@ export class EtcdClient {
 
 /** Whether etcd (or gRPC before it) refused a call for good, so that it certainly changed nothing and never will. */
 export function isRefusal(error: unknown): boolean {
-  return refusals.has((error as Partial<grpc.ServiceError>).code ?? grpc.status.UNKNOWN)
+  return refusals.has((error as Partial<grpc.ServiceError> | undefined)?.code ?? grpc.status.UNKNOWN)
 }
 
 /** What went wrong, without gRPC's numbers. */

@@ -49,6 +49,8 @@ export class SpaceKeeper {
   readonly #timer: NodeJS.Timeout
   #looking: Promise<void> | undefined
   #complained = false
+  /** Members whose files were rewritten since the alarm was raised. */
+  readonly #rewritten = new Set<string>()
   /** How often this node's member was defragmented, or another's by this node. */
   defragmentations = 0
 
@@ -81,6 +83,7 @@ export class SpaceKeeper {
       return
     }
     this.#complained = false
+    this.#rewritten.clear()
     if (!this.#isDue(own, members)) return
     await this.#runner.attempt(async (turn) => {
       // What was true before the turn came may not be any more.
@@ -117,7 +120,10 @@ export class SpaceKeeper {
     const { members: compacted } = await clusterState(client)
     for (const member of [...compacted].sort((a, b) => Number(a.role === 'leader') - Number(b.role === 'leader'))) {
       const { databaseSize: size = 0, databaseInUse: inUse = 0 } = member
-      if (size - inUse >= size * this.#options.thresholds.pressedShare) await this.#defragment(member)
+      // What was compacted counts as unused only once something was written after it, and nothing can be: so once it is done on trust.
+      if (this.#rewritten.has(member.id) && size - inUse < size * this.#options.thresholds.pressedShare) continue
+      await this.#defragment(member)
+      this.#rewritten.add(member.id)
     }
     const { members: after } = await clusterState(client)
     const largest = Math.max(...after.map(({ databaseSize = 0 }) => databaseSize))

@@ -54,6 +54,9 @@ test.serial('a full etcd: keys can be read, changes are refused with the reason,
     t.is(idle.gauges().etcd_no_space, 1)
     await ledger.barrier()
     await t.throwsAsync(ledger.commit(objectChange('during', 'v', 0)), { message: /^Nothing was changed: .*full \(NOSPACE\)/ })
+    const late = openEtcdLedger({ endpoints: etcd.endpoints, tls: etcd.tls, node: 'n2', replica: memoryReplica() })
+    await t.throwsAsync(late.commit(objectChange('late', 'v', 0)), { message: /^Nothing was changed: .*full \(NOSPACE\)/ })
+    await late.close()
     await idle.close()
 
     const working = watch(100)
