@@ -1,7 +1,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { DeviceSession, failure } from './device-session.ts'
 import { attachModule } from './module.ts'
-import { type Asked, asBuffers, type Told, tight } from './thread-messages.ts'
+import { type Asked, asBuffers, type Ending, type Told, tight } from './thread-messages.ts'
 
 /*
  * The program of a thread that has a session of its own: calls in, answers out, in the order in which they came. The process has loaded,
@@ -23,9 +23,9 @@ function serve(port: MessagePort, { module, slot }: { readonly module: string; r
       return { message, code, phase }
     }
   }
-  port.on('message', (asked: Asked | 'close') => {
-    if (asked !== 'close') return port.postMessage(answer(asked))
-    session?.close()
+  port.on('message', (asked: Asked | Ending) => {
+    if (typeof asked !== 'string') return port.postMessage(answer(asked))
+    if (asked === 'close') session?.close()
     library.close()
     port.close()
   })

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { ckr } from './constants.ts'
 import { DeviceFailure, type SessionCall } from './device-session.ts'
-import { type Asked, asBuffers, type Told, tight } from './thread-messages.ts'
+import { type Asked, asBuffers, type Ending, type Told, tight } from './thread-messages.ts'
 
 const program = new URL('./session-thread.js', import.meta.url)
 
@@ -55,11 +55,11 @@ export class SessionThreads {
     })
   }
 
-  /** Calls under way end first, in their own time; those that wait are refused. */
-  async close(): Promise<void> {
+  /** Calls under way end first, in their own time; those that wait are refused. `leave` for sessions that have ended already. */
+  async close(how: Ending): Promise<void> {
     this.#closed = true
     for (const { reject } of this.#waiting.splice(0)) reject(closed())
-    await Promise.all([...this.#all].map((thread) => end(thread)))
+    await Promise.all([...this.#all].map((thread) => end(thread, how)))
   }
 
   #start(): Thread | undefined {
@@ -102,10 +102,10 @@ export class SessionThreads {
   }
 }
 
-function end({ worker }: Thread): Promise<void> {
+function end({ worker }: Thread, how: Ending): Promise<void> {
   return new Promise((resolve) => {
     worker.once('exit', () => resolve())
-    worker.postMessage('close')
+    worker.postMessage(how)
   })
 }
 

@@ -6,6 +6,9 @@ export interface Asked {
   readonly values: readonly unknown[]
 }
 
+/** The last message: the thread closes its sessions, or leaves them, and ends. */
+export type Ending = 'close' | 'leave'
+
 /** What came of it; `milliseconds` that the device took. */
 export type Told =
   | { readonly result: unknown; readonly milliseconds: number }

@@ -56,6 +56,8 @@ export class Token {
   readonly #threads: SessionThreads
   readonly #calls: TokenOptions['calls']
   readonly #refusedPins: RefusedPins
+  /** Whether the module serves no other thread than this one, so that all calls are made on the spot. */
+  #alone = false
   /** A moving average of short calls, in milliseconds. */
   #span = 0
 
@@ -189,8 +191,10 @@ export class Token {
 
   /** Ends its sessions, and with them its login and the objects that it made. */
   async close(): Promise<void> {
-    await this.#threads.close()
-    this.#here.close()
+    // Sessions of an earlier initialization have ended, and their numbers may be another's by now.
+    const live = () => this.#generation === generationOf(this.#module)
+    await duringCall(this.#module, () => this.#threads.close(live() ? 'close' : 'leave'))
+    if (live()) this.#here.close()
     releaseModule(this.#module)
   }
 
@@ -202,10 +206,22 @@ export class Token {
   ): Promise<ReturnType<DeviceSession[C]>> {
     try {
       if (this.#generation !== generationOf(this.#module)) throw this.#over()
-      if (span === 'short' && this.#direct) return this.#onTheSpot(call, values)
-      return (await duringCall(this.#module, () => this.#threads.run(call, values, span))) as ReturnType<DeviceSession[C]>
+      if (this.#alone || (span === 'short' && this.#direct)) return this.#onTheSpot(call, values)
+      return await this.#inThread(span, call, values)
     } catch (error) {
       throw deviceError(doing, error)
+    }
+  }
+
+  async #inThread<C extends SessionCall>(span: Span, call: C, values: Parameters<DeviceSession[C]>): Promise<ReturnType<DeviceSession[C]>> {
+    try {
+      return (await duringCall(this.#module, () => this.#threads.run(call, values, span))) as ReturnType<DeviceSession[C]>
+    } catch (error) {
+      if (codeOf(error) !== ckr.CRYPTOKI_NOT_INITIALIZED) throw error
+      // Some modules, p11-kit's client among them, are another application for each thread that loads them.
+      const result = this.#onTheSpot(call, values)
+      this.#alone = true
+      return result
     }
   }
 
