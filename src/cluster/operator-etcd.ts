@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { backUp } from './backup.ts'
 import { etcdDefaultLimits } from './change-transaction.ts'
 import { readJson, writeFileWhole } from './cluster-folder.ts'
@@ -10,6 +9,7 @@ import type { StatusResponse } from './etcd-messages.ts'
 import { Keys } from './keys.ts'
 import { clusterState } from './membership.ts'
 import { type NodeWatchChoices, startNodeWatch } from './node-watch.ts'
+import { operatorEtcdFile } from './replica-of.ts'
 import { checkSharedSecrets, type SharedSecrets } from './shared-secrets.ts'
 import type { Log, Timing } from './timing.ts'
 import type { ReplicaTarget } from './watch-feed.ts'
@@ -128,7 +128,7 @@ interface ReplicaOrigin {
 
 /** A replica is the copy of one cluster's history, and of no other's. */
 async function checkReplica({ folder, replica, prefix }: OperatorEtcdOptions, etcd: string): Promise<void> {
-  const path = join(folder, originFile)
+  const path = operatorEtcdFile(folder)
   const origin = await readJson<ReplicaOrigin>(path)
   if (origin === undefined) {
     if (replica.revision() > 0)
@@ -146,5 +146,4 @@ async function checkReplica({ folder, replica, prefix }: OperatorEtcdOptions, et
     )
 }
 
-const originFile = 'operator-etcd.json'
 const statusMilliseconds = 3000
