@@ -17,13 +17,13 @@ export function whyNoNamespaces(): string | undefined {
     ['ip', '-V'],
     ['nft', '--version'],
   ] as const)
-    if (spawnSync(program, args).status !== 0)
+    if (spawnSync(program, args, { env }).status !== 0)
       return `${program} is missing (apt-get install ${program === 'ip' ? 'iproute2' : 'nftables'})`
   const name = `tresor-try-${process.pid}`
-  const tried = spawnSync('ip', ['netns', 'add', name], { encoding: 'utf8' })
+  const tried = spawnSync('ip', ['netns', 'add', name], { env, encoding: 'utf8' })
   if (tried.status !== 0) return tried.stderr.trim()
-  const filter = spawnSync('ip', ['netns', 'exec', name, 'nft', 'add table inet tresor'], { encoding: 'utf8' })
-  spawnSync('ip', ['netns', 'delete', name])
+  const filter = spawnSync('ip', ['netns', 'exec', name, 'nft', 'add table inet tresor'], { env, encoding: 'utf8' })
+  spawnSync('ip', ['netns', 'delete', name], { env })
   return filter.status === 0 ? undefined : filter.stderr.trim()
 }
 
@@ -33,7 +33,7 @@ export function makeNamespaces(size = 3): Namespaces {
   const hub = `${prefix}-hub`
   const names = [hub, ...Array.from({ length: size }, (_, index) => `${prefix}-${index}`)]
   const remove = () => {
-    for (const name of names) spawnSync('ip', ['netns', 'delete', name])
+    for (const name of names) spawnSync('ip', ['netns', 'delete', name], { env })
   }
   try {
     for (const name of names) ip('netns', 'add', name)
@@ -96,7 +96,7 @@ export class NamespaceNetwork implements Network {
       })
       const chain = `chain arriving {\n${['type filter hook input priority 0', ...lines].join('\n')}\n}`
       const script = `table inet tresor {}\ndelete table inet tresor\ntable inet tresor {\n${chain}\n}\n`
-      execFileSync('ip', ['netns', 'exec', this.#nameOf(end), 'nft', '-f', '-'], { input: script })
+      execFileSync('ip', ['netns', 'exec', this.#nameOf(end), 'nft', '-f', '-'], { env, input: script })
       if (end !== 'clients') this.#narrow(end)
     }
   }
@@ -104,10 +104,16 @@ export class NamespaceNetwork implements Network {
   #narrow(index: number): void {
     const delay = Math.max(0, ...[...this.#rules].filter(({ from }) => from === index).map((rule) => rule.delay ?? 0))
     const at = ['-n', this.#nameOf(index), 'qdisc']
-    if (delay === 0) spawnSync('tc', [...at, 'del', 'dev', 'line', 'root'])
-    else execFileSync('tc', [...at, 'replace', 'dev', 'line', 'root', 'tbf', 'rate', '400kbit', 'burst', '3000', 'latency', `${delay}ms`])
+    if (delay === 0) spawnSync('tc', [...at, 'del', 'dev', 'line', 'root'], { env })
+    else
+      execFileSync('tc', [...at, 'replace', 'dev', 'line', 'root', 'tbf', ...`rate 400kbit burst 3000 latency ${delay}ms`.split(' ')], {
+        env,
+      })
   }
 }
+
+/** The system's own programs: a package of npm's, too, is called nft. */
+const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
 
 const hubAddress = '10.213.7.1'
 const nodeAddress = (index: number) => `10.213.7.${11 + index}`
@@ -118,5 +124,5 @@ function inside(namespace: string, ...commands: string[]): void {
 }
 
 function ip(...args: string[]): void {
-  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  execFileSync('ip', args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
 }
