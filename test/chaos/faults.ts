@@ -74,7 +74,7 @@ const killedNode: Fault = {
     const at = random.of(free)
     const { process: node } = cluster.nodes[at] as ScratchClusterNode
     await node.kill()
-    return { what: `${nameOf(at)} killed`, affected: [at], heal: async () => void (await node.start()) }
+    return { what: `${nameOf(at)} killed`, affected: [at], heal: () => startAgain(node) }
   },
 }
 
@@ -100,7 +100,7 @@ const fullDisk: Fault = {
       await rm(file)
       // A node ends when its replica cannot be written, perhaps only now; what watches over it would start it again.
       for (const end = performance.now() + lastWrites; node.isRunning && performance.now() < end; ) await sleep(50)
-      if (!node.isRunning) await node.start()
+      await startAgain(node)
     }
     return { what: `${nameOf(at)}: its disk full`, affected: [at], heal }
   },
@@ -127,8 +127,7 @@ const amongAll = (what: Pick<LinkRule, 'loss' | 'delay'>) =>
     ),
   )
 
-/** One of each kind. */
-export const faults: readonly Fault[] = [
+const singles: readonly Fault[] = [
   ofLines('node cut off from the others', 'cut off from the others', (node) => cutFrom(node, othersThan(node))),
   ofLines('node cut off from all', 'cut off from the others and the clients', (node) => cutFrom(node, [...othersThan(node), 'clients']), {
     lacks: ({ network }) => (network.reachesClients ? undefined : 'the lines to the clients cannot be made bad here'),
@@ -148,6 +147,30 @@ export const faults: readonly Fault[] = [
   fullDisk,
   clockStep,
 ]
+
+/** The second at a node that the first concerns, too, so that the others still are a majority. */
+const twoAtOnce: Fault = {
+  kind: 'two at once',
+  async start(cluster, random, free) {
+    const [one, other] = random.shuffled(singles.filter(({ lacks }) => lacks?.(cluster) === undefined)) as [Fault, Fault]
+    // One node alone can have a full disk: it chooses first.
+    const [first, second] = other === fullDisk ? [other, one] : [one, other]
+    const running = await first.start(cluster, random, free)
+    const also = await second.start(cluster, random, running.affected)
+    return {
+      what: `${running.what}; ${also.what}`,
+      affected: [...new Set([...running.affected, ...also.affected])],
+      heal: async () => void (await Promise.all([running.heal(), also.heal()])),
+    }
+  },
+}
+
+/** One of each kind, and two of them at once. */
+export const faults: readonly Fault[] = [...singles, twoAtOnce]
+
+async function startAgain(node: ScratchClusterNode['process']): Promise<void> {
+  if (!node.isRunning) await node.start()
+}
 
 /** One that has ended needs no signal. */
 function signal(pids: readonly number[], name: NodeJS.Signals): void {
