@@ -39,7 +39,9 @@ interface LivingKey extends KnownKey {
 export class KeyLoad {
   readonly #options: KeyLoadOptions
   readonly #random: Random
+  /** Those in use. */
   readonly #keys: LivingKey[] = []
+  readonly #all: LivingKey[] = []
   readonly #pending = new Set<Event<KeyInput>>()
   #made = 0
   #isOver = false
@@ -65,6 +67,21 @@ export class KeyLoad {
   async stop(): Promise<void> {
     this.#isOver = true
     await this.#running
+  }
+
+  /** Asks one node or another about every key that was made: what was answered last must still be so. */
+  async lookAtAll(): Promise<void> {
+    const rest = this.#all.values()
+    await Promise.all(
+      this.#options.at.flatMap(({ node, clients }) =>
+        clients.map(async (client) => {
+          for (const key of rest) {
+            await this.#ask(client, node, key, { do: 'Locate' })
+            if (key.id !== undefined) await this.#ask(client, node, key, { do: 'GetAttributes' })
+          }
+        }),
+      ),
+    )
   }
 
   async #run(client: Client, node: number): Promise<void> {
@@ -122,7 +139,17 @@ export class KeyLoad {
   #newKey(): LivingKey {
     const kind = this.#random.of<Kind>(['plain', 'plain', 'plain', 'limited', 'contested'])
     const uses = kind === 'limited' ? Math.round(this.#random.between(5, 40)) : undefined
-    return { name: `${this.#options.prefix}-${++this.#made}`, kind, uses, id: undefined, ciphertext: undefined, state: 'Absent', asked: 0 }
+    const key: LivingKey = {
+      name: `${this.#options.prefix}-${++this.#made}`,
+      kind,
+      uses,
+      id: undefined,
+      ciphertext: undefined,
+      state: 'Absent',
+      asked: 0,
+    }
+    this.#all.push(key)
+    return key
   }
 }
 

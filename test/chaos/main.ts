@@ -1,0 +1,155 @@
+import { randomInt } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { eventLine, History } from '../support/history.ts'
+import { type ChaosCluster, startChaosCluster } from './chaos-cluster.ts'
+import { type ChaosSeen, runFaults } from './chaos-run.ts'
+import { type Fault, faults } from './faults.ts'
+import { findPlants, type PlantFound } from './find-plants.ts'
+import { judge, type KeyViolation } from './judge.ts'
+import { KeyLoad, type NodeClients } from './key-load.ts'
+import type { KeyInput } from './key-model.ts'
+import { networkHere, runInNetwork } from './open-network.ts'
+import { Random } from './random.ts'
+import { replicaDifferences } from './replicas.ts'
+import { type FaultRow, faultRows, faultTable, type OperationRow, operationRows, operationTable } from './report.ts'
+
+/** What a run has seen, as `--report FILE` writes it. */
+export interface ChaosReport {
+  readonly seed: number
+  readonly network: string
+  readonly seconds: number
+  /** What could not be tried here, and why. */
+  readonly lacking: readonly string[]
+  readonly faults: readonly FaultRow[]
+  readonly operations: readonly OperationRow[]
+  readonly violations: readonly KeyViolation[]
+  readonly problems: readonly string[]
+  readonly plants: readonly PlantFound[]
+}
+
+const { values: options } = parseArgs({
+  options: {
+    inside: { type: 'string' },
+    network: { type: 'string', default: 'namespaces' },
+    minutes: { type: 'string' },
+    seed: { type: 'string' },
+    kinds: { type: 'string' },
+    plants: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    report: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const say = (text: string) => {
+  if (!options.json) process.stdout.write(`${text}\n`)
+}
+
+/** Makes the network and runs this program again in it. */
+async function outside(): Promise<number> {
+  process.env[insideMark] = 'yes'
+  const kind = options.network === 'proxies' ? 'proxies' : 'namespaces'
+  return await runInNetwork(kind, new URL(import.meta.url), process.argv.slice(2), (text) => process.stderr.write(`${text}\n`))
+}
+
+async function inside(): Promise<number> {
+  const seed = Number(options.seed ?? process.env.TRESOR_CHAOS_SEED ?? randomInt(2 ** 31))
+  say(`seed ${seed}; the same again: --seed ${seed} or TRESOR_CHAOS_SEED=${seed}`)
+  const network = await networkHere(process.argv.slice(2))
+  for (const limit of network.limits) say(`network of ${network.kind}: ${limit}`)
+  const folder = mkdtempSync(join(tmpdir(), 'tresor-plants-'))
+  const plant = join(folder, 'plant')
+  const cluster = await startChaosCluster({
+    network,
+    onNode: (name) => say(`${name} serves`),
+    ...(options.plants ? { environment: { TRESOR_CHAOS_PLANT: plant }, preload: [new URL('./plants.js', import.meta.url)] } : {}),
+  })
+  try {
+    return await run(cluster, seed, plant)
+  } finally {
+    await cluster.remove()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function run(cluster: ChaosCluster, seed: number, plantFile: string): Promise<number> {
+  const random = new Random(seed)
+  const history = new History<KeyInput>()
+  const at = cluster.nodes.map(
+    (_, node): NodeClients => ({ node, clients: Array.from({ length: clientsEach }, () => cluster.client(node)) }),
+  )
+  const load = new KeyLoad({ at, history, random, prefix: 'chaos' })
+  const began = performance.now()
+  const chosen = faults.filter(({ kind }) => options.kinds === undefined || options.kinds.split(',').includes(kind))
+  const lacking = chosen.flatMap(({ kind, lacks }) => (lacks?.(cluster) === undefined ? [] : [`${kind}: ${lacks(cluster)}`]))
+  const possible = chosen.filter(({ lacks }) => lacks?.(cluster) === undefined)
+  const end = began + Number(options.minutes ?? 0) * 60_000
+  const seen = await runFaults({
+    cluster,
+    load,
+    history,
+    random,
+    faults: options.minutes === undefined ? random.shuffled(possible) : rounds(possible, random),
+    hold: options.quick ? [1_000, 2_500] : [1_000, 8_000],
+    isOver: () => options.minutes !== undefined && performance.now() > end,
+    say,
+  })
+  await load.lookAtAll()
+  const violations = judge(history)
+  const plants = options.plants ? await findPlants({ cluster, at, random, file: plantFile }) : []
+  const nodes = at.map(({ node }) => node)
+  const differences = await replicaDifferences(cluster)
+  const report: ChaosReport = {
+    seed,
+    network: cluster.network.kind,
+    seconds: Math.round((performance.now() - began) / 1000),
+    lacking,
+    faults: faultRows(seen.faults, history, nodes),
+    operations: operationRows(history),
+    violations,
+    problems: [...seen.problems, ...differences],
+    plants,
+  }
+  tell(report, seen)
+  if (options.report !== undefined) writeFileSync(options.report, JSON.stringify(report))
+  if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
+  if (violations.length > 0) keep(seed, history, violations)
+  return violations.length + report.problems.length === 0 &&
+    plants.every(({ plant, what }) => (what === undefined) === (plant === 'nothing'))
+    ? 0
+    : 1
+}
+
+/** Every kind once, in an order of their own, again and again. */
+function* rounds(all: readonly Fault[], random: Random): Iterable<Fault> {
+  while (all.length > 0) yield* random.shuffled(all)
+}
+
+function tell({ faults: rows, operations, violations, problems, plants, lacking, seconds }: ChaosReport, seen: ChaosSeen): void {
+  say(`\n${seen.faults.length} faults in ${seconds} seconds\n\n${faultTable(rows)}\n\n${operationTable(operations)}\n`)
+  for (const line of lacking) say(`not tried: ${line}`)
+  for (const { plant, what, after } of plants) say(`planted: ${plant}: ${what ?? 'nothing found'} (${Math.round(after)} ms)`)
+  for (const { key, what, excerpt } of violations) say(`VIOLATION ${key}: ${what}\n${excerpt.map(eventLine).join('\n')}`)
+  for (const problem of problems) say(`PROBLEM ${problem}`)
+  say(`${violations.length} violations, ${problems.length} problems`)
+}
+
+/** The whole history and what is wrong in it, for whoever looks into it. */
+function keep(seed: number, history: History<KeyInput>, violations: readonly KeyViolation[]): void {
+  const folder = mkdtempSync(join(tmpdir(), `tresor-chaos-${seed}-`))
+  writeFileSync(join(folder, 'history.jsonl'), history.events.map((event) => JSON.stringify(event)).join('\n'))
+  writeFileSync(
+    join(folder, 'violations.txt'),
+    violations.map(({ key, what, excerpt }) => `${key}: ${what}\n${excerpt.map(eventLine).join('\n')}\n`).join('\n'),
+  )
+  process.stderr.write(`history.jsonl and violations.txt lie in ${folder}\n`)
+}
+
+/** Clients at each node. */
+const clientsEach = 3
+/** Tells the program that runs inside the network from the one that makes it. */
+const insideMark = 'TRESOR_CHAOS_INSIDE'
+
+process.exitCode = process.env[insideMark] === undefined ? await outside() : await inside()
