@@ -26,6 +26,12 @@ export interface ClusterMember {
   readonly role: string
   readonly peerUrl: string
   readonly problem: string | undefined
+  /** Of its etcd. */
+  readonly version: string | undefined
+  readonly revision: number | undefined
+  /** Bytes. */
+  readonly databaseSize: number | undefined
+  readonly databaseInUse: number | undefined
 }
 
 /** The cluster that the node is part of. */
@@ -34,7 +40,8 @@ export interface AdministeredCluster {
   state(): Promise<{ readonly members: readonly ClusterMember[]; readonly majority: boolean }>
   /** A join token. @throws when no address for joining is configured */
   invite(options: { readonly uses?: number | undefined; readonly minutes?: number | undefined }): Promise<string>
-  remove(memberId: string): Promise<void>
+  /** By a node's name or its member's identifier. @throws when that would cost the majority */
+  evict(wanted: string): Promise<ClusterMember>
   /** Writes a backup into a new file at an absolute path, as the node's user. */
   backUp(path: string): Promise<{ readonly revision: number; readonly values: number }>
 }

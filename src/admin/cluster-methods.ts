@@ -5,7 +5,7 @@ import { checked, text } from './parameters.ts'
 
 const invitation = z.strictObject({ uses: z.int().min(1).max(100).optional(), minutes: z.int().min(1).max(10_080).optional() })
 const backup = z.strictObject({ file: text })
-const removal = z.strictObject({ member: text })
+const eviction = z.strictObject({ member: text })
 
 /** The cluster as its members see it. */
 export function clusterMethods(node: AdministeredNode): Record<string, AdminMethod> {
@@ -16,14 +16,9 @@ export function clusterMethods(node: AdministeredNode): Record<string, AdminMeth
     },
     'cluster.invite': async (call) => ({ token: await clusterOf(node).invite(checked(invitation, call)) }),
     'cluster.backup': async (call) => clusterOf(node).backUp(checked(backup, call).file),
-    'cluster.remove': async (call) => {
-      const { member: wanted } = checked(removal, call)
-      const cluster = clusterOf(node)
-      const { members } = await cluster.state()
-      const member = members.find(({ id, name }) => id === wanted || name === wanted)
-      if (member === undefined) throw new Error(`the cluster has no member ${wanted}; it has ${members.map(({ name }) => name).join(', ')}`)
-      await cluster.remove(member.id)
-      return { member: member.name }
+    'cluster.evict': async (call) => {
+      const { name } = await clusterOf(node).evict(checked(eviction, call).member)
+      return { member: name }
     },
   }
 }

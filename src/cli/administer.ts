@@ -158,7 +158,7 @@ function administeredCluster({ config, folder }: RunningNode, cluster: ClusterNo
         ...(minutes === undefined ? {} : { minutes }),
       })
     },
-    remove: (memberId) => cluster.remove(memberId),
+    evict: (wanted) => cluster.evict(wanted),
     backUp: async (path) => cluster.backUp(path, await fingerprintsOfShared(folder)),
   }
 }

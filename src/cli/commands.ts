@@ -1,6 +1,6 @@
 import type { Command } from './command.ts'
 import { clientCreate } from './commands/client.ts'
-import { clusterBackup, clusterInit, clusterInvite, clusterJoin, clusterRemove, clusterRestore, clusterStatus } from './commands/cluster.ts'
+import { clusterBackup, clusterEvict, clusterInit, clusterInvite, clusterJoin, clusterRestore, clusterStatus } from './commands/cluster.ts'
 import { conformance } from './commands/conformance.ts'
 import { demo } from './commands/demo.ts'
 import { init } from './commands/init.ts'
@@ -48,7 +48,7 @@ export const commands: readonly Command[] = [
   clusterInvite,
   clusterJoin,
   clusterStatus,
-  clusterRemove,
+  clusterEvict,
   clusterBackup,
   clusterRestore,
   keyList,

@@ -17,6 +17,10 @@ export interface ClusterMembership {
   readonly initialCluster: Readonly<Record<string, string>>
   /** Client URLs of the members as last seen, the own one first. */
   readonly endpoints: readonly string[]
+  /** Of the node's own etcd member, hexadecimal; once it is known. */
+  readonly memberId?: string
+  /** Removed for good: this folder takes no part in anything any more. */
+  readonly evicted?: boolean
 }
 
 /** Written while a new cluster is given its first data: until all of them are there, its first node must not start. */

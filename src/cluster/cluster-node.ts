@@ -1,12 +1,13 @@
 import { type BackupTold, backUp } from './backup.ts'
-import { clusterPaths, readMembership, readSeeding, writeMembership } from './cluster-folder.ts'
+import { type ClusterMembership, clusterPaths, readMembership, readSeeding, writeMembership } from './cluster-folder.ts'
 import { findEtcd } from './etcd-binary.ts'
 import { EtcdClient } from './etcd-client.ts'
 import { type EtcdLedger, openEtcdLedger } from './etcd-ledger.ts'
 import { type Member, memberLimits, startMember } from './etcd-member.ts'
+import { evictedProblem, lookAtOwnMember } from './eviction.ts'
 import { type CertifyPeer, type JoinListener, startJoinListener } from './join-listener.ts'
 import { Keys } from './keys.ts'
-import { type ClusterState, clusterState, promoteWhenReady, removeMember } from './membership.ts'
+import { type ClusterState, clusterState, evictMember, type MemberState, promoteWhenReady } from './membership.ts'
 import { type NodeWatch, type NodeWatchChoices, startNodeWatch } from './node-watch.ts'
 import type { SharedSecrets } from './shared-secrets.ts'
 import type { Log, Timing } from './timing.ts'
@@ -42,8 +43,8 @@ export interface ClusterNode extends NodeWatch {
   state(): Promise<ClusterState>
   /** Writes a backup of all that the cluster holds into a new file; see `backup-file.ts`. */
   backUp(path: string, secrets: SharedSecrets): Promise<BackupTold>
-  /** Removes a member for good. `id` as in `MemberState`. */
-  remove(id: string): Promise<void>
+  /** Removes a node for good, by its name or its member's identifier. @throws Error when that would cost the majority */
+  evict(wanted: string): Promise<MemberState>
 }
 
 /** One whose etcd member is supervised. */
@@ -61,6 +62,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     throw new Error(
       `${paths.seeding}: the data of this new cluster are not all there yet; finish first, by the command that began it again`,
     )
+  if (membership.evicted === true) throw new Error(`${paths.membership}: ${evictedProblem}`)
   const log = options.log ?? (() => {})
   const binary = (await findEtcd(options.etcd)).path
   const member = await startMember({
@@ -98,20 +100,41 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
   })
   let stopped = false
   const promoted = promoteWhenReady(client, membership.peerUrl, log, () => stopped)
-  let known = membership.endpoints
+  let known = membership
+  const remember = async (change: Partial<ClusterMembership>) => {
+    known = { ...known, ...change }
+    await writeMembership(options.folder, known)
+  }
+  const leave = async () => {
+    if (known.evicted === true) return
+    ledger.leave(evictedProblem)
+    log('error', evictedProblem)
+    await remember({ evicted: true })
+    await member.stop()
+  }
   const learn = async () => {
+    const own = await lookAtOwnMember(client, keys, known.memberId)
+    if (own.isEvicted) return await leave()
+    if (own.id !== known.memberId) await remember({ memberId: own.id! })
     const { members } = await client.memberList({ deadline: learnDeadline })
     const others = members
       .filter((other) => !other.isLearner && other.name !== membership.node)
       .flatMap((other) => other.clientURLs.slice(0, 1))
     const endpoints = [membership.clientUrl, ...others.sort()]
-    if (JSON.stringify(endpoints) === JSON.stringify(known)) return
-    known = endpoints
+    if (JSON.stringify(endpoints) === JSON.stringify(known.endpoints)) return
     client.learn(endpoints)
     ledger.learnEndpoints(endpoints)
-    await writeMembership(options.folder, { ...membership, endpoints })
+    await remember({ endpoints })
   }
-  const learning = setInterval(() => void learn().catch(() => client.moveOn(client.preferred)), learnMilliseconds)
+  let learned: Promise<void> = Promise.resolve()
+  const learnNow = () => (learned = learn().catch(() => client.moveOn(client.preferred)))
+  const learning = setInterval(learnNow, learnMilliseconds)
+  // A node that was evicted while it was away hears of it before it answers anything, if there is somebody to tell.
+  for (const endpoint of membership.memberId === undefined ? [] : [...membership.endpoints.keys()].slice(1)) {
+    const own = await lookAtOwnMember(client, keys, membership.memberId, endpoint).catch(() => undefined)
+    if (own?.isEvicted) await leave()
+    if (own !== undefined) break
+  }
   const joinListener =
     options.join === undefined
       ? undefined
@@ -124,10 +147,11 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     joinListener,
     state: () => clusterState(client),
     backUp: (path, secrets) => backUp(client, keys, path, { node: membership.node, secrets }),
-    remove: (id) => removeMember(client, id),
+    evict: (wanted) => evictMember(client, wanted),
     async close() {
       stopped = true
       clearInterval(learning)
+      await learned
       await watch.close()
       await joinListener?.close()
       await ledger.close()

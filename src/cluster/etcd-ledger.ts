@@ -1,3 +1,4 @@
+import { KmipError } from '../../spec/kmip-error.ts'
 import type { ChangeSet, CommitOutcome, Ledger, Revision } from '../store/index.ts'
 import { BackgroundCheck, type CheckPace, defaultCheckPace } from './background-check.ts'
 import { etcdDefaultLimits, type TransactionLimits } from './change-transaction.ts'
@@ -42,6 +43,7 @@ export class EtcdLedger implements Ledger {
   readonly #barrier: ReadBarrier
   readonly #probe: NodeJS.Timeout
   readonly #check: BackgroundCheck | undefined
+  #left: string | undefined
 
   constructor(options: EtcdLedgerOptions) {
     const timing = { ...defaultTiming, ...options.timing }
@@ -67,6 +69,7 @@ export class EtcdLedger implements Ledger {
   }
 
   barrier(patience?: number): Promise<void> {
+    if (this.#left !== undefined) return Promise.reject(this.#refusal(this.#left))
     return this.#barrier.pass(patience)
   }
 
@@ -75,11 +78,21 @@ export class EtcdLedger implements Ledger {
   }
 
   commit(changes: ChangeSet): Promise<CommitOutcome> {
+    if (this.#left !== undefined) return Promise.reject(this.#refusal(this.#left))
     return this.#queue.commit(changes)
   }
 
   problem(): string | undefined {
-    return this.#queue.problem() ?? this.#barrier.problem() ?? this.#feed.problem()
+    return this.#left ?? this.#queue.problem() ?? this.#barrier.problem() ?? this.#feed.problem()
+  }
+
+  /** From now on nothing is answered: this node has no part in the cluster any more. */
+  leave(why: string): void {
+    this.#left = why
+  }
+
+  #refusal(why: string): KmipError {
+    return new KmipError('GeneralFailure', `Nothing was done: ${why}.`)
   }
 
   /** What an operator should know although the node serves. */

@@ -66,7 +66,9 @@ export async function addLearner(client: EtcdClient, name: string, peerUrl: stri
   const { members } = await onAnyMember(client, (options) => client.memberList(options))
   const namesake = members.find((member) => member.name === name)
   if (namesake !== undefined)
-    throw new Error(`the cluster has a node named ${name} already; join under another name, or remove that node first`)
+    throw new Error(
+      `the cluster has a node named ${name} already; join under another name, or evict that one first: tresor cluster evict ${name}`,
+    )
   const started = Object.fromEntries(members.filter((member) => member.name !== '').map((member) => [member.name, member.peerURLs[0]!]))
   if (!members.some((member) => member.peerURLs.includes(peerUrl))) await addPatiently(client, peerUrl)
   return { ...started, [name]: peerUrl }
@@ -74,7 +76,7 @@ export async function addLearner(client: EtcdClient, name: string, peerUrl: stri
 
 /** etcd takes one learner at a time, and none within 5 s of another change: both pass. */
 async function addPatiently(client: EtcdClient, peerUrl: string): Promise<void> {
-  const deadline = performance.now() + addMilliseconds
+  const deadline = performance.now() + changeMilliseconds
   while (true) {
     try {
       await client.memberAdd(peerUrl, { deadline: callMilliseconds * 2 })
@@ -97,7 +99,7 @@ export async function promoteWhenReady(client: EtcdClient, peerUrl: string, log:
       const { members } = await onAnyMember(client, (options) => client.memberList(options))
       const member = members.find((candidate) => candidate.peerURLs.includes(peerUrl))
       if (member === undefined) {
-        log('error', `the cluster has no member at ${peerUrl}: it was removed; join again with a new token and an empty data folder`)
+        log('error', `the cluster has no member at ${peerUrl}: it was evicted; join again with a new token and an empty data folder`)
         return
       }
       if (!member.isLearner) return
@@ -111,9 +113,55 @@ export async function promoteWhenReady(client: EtcdClient, peerUrl: string, log:
   }
 }
 
-/** Removes a member for good. `id` as in `MemberState`. */
-export async function removeMember(client: EtcdClient, id: string): Promise<void> {
-  await onAnyMember(client, (options) => client.memberRemove(BigInt(`0x${id}`).toString(), options))
+/**
+ * Removes a member for good: the one of a node's name, or with etcd's identifier.
+ * @throws Error when there is none, or when those that stay would have no majority without it
+ */
+export async function evictMember(client: EtcdClient, wanted: string): Promise<MemberState> {
+  const state = await clusterState(client)
+  const { members } = state
+  const member = members.find(({ id, name }) => name === wanted || id === wanted)
+  if (member === undefined) throw new Error(`the cluster has no node ${wanted}; it has ${members.map(nameOf).sort().join(', ')}`)
+  const why = whyNotEvict(state, member)
+  if (why !== undefined) throw new Error(why)
+  await removePatiently(client, BigInt(`0x${member.id}`).toString())
+  return member
+}
+
+/** etcd removes none within 5 s of another change: that passes. */
+async function removePatiently(client: EtcdClient, id: string): Promise<void> {
+  const deadline = performance.now() + changeMilliseconds
+  while (true) {
+    try {
+      await onAnyMember(client, (options) => client.memberRemove(id, options))
+      return
+    } catch (error) {
+      const why = describeFailure(error)
+      if (/member not found|removed/i.test(why)) return
+      if (performance.now() > deadline || !passing.test(why))
+        throw new Error(`the cluster does not let the member go: ${why}`, { cause: error })
+      await sleep(500)
+    }
+  }
+}
+
+/** Why a member must stay; undefined when the others do without it. */
+export function whyNotEvict({ members, majority }: ClusterState, member: MemberState): string | undefined {
+  if (!majority)
+    return `the cluster has no majority now, and can change nothing, its members neither: start enough of its nodes, or begin anew with tresor cluster restore`
+  if (member.role === 'learner') return undefined
+  const others = members.filter((other) => other !== member && other.role !== 'learner')
+  if (others.length === 0) return `${nameOf(member)} is the only node of the cluster that has a vote`
+  const ill = others.filter(({ problem }) => problem !== undefined)
+  if ((others.length - ill.length) * 2 > others.length) return undefined
+  return (
+    `without ${nameOf(member)} the cluster would have no majority: of the ${others.length} other nodes ${ill.map(nameOf).join(' and ')} ` +
+    `cannot take part (${ill[0]?.problem}). Evict the one that is lost, or start it first`
+  )
+}
+
+function nameOf({ name, id }: MemberState): string {
+  return name === '' ? id : name
 }
 
 /** Asks one member after the other; a learner answers few calls, a dead one none. */
@@ -131,5 +179,5 @@ async function onAnyMember<T>(client: EtcdClient, call: (options: { deadline: nu
 }
 
 const callMilliseconds = 2000
-const addMilliseconds = 30_000
+const changeMilliseconds = 30_000
 const passing = /learner|unhealthy|no leader|timed out|not start|DEADLINE|Deadline|connect|unavailable/i

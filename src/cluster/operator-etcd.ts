@@ -66,7 +66,7 @@ export async function startOnEtcd(options: OperatorEtcdOptions): Promise<Cluster
     joinListener: undefined,
     state: () => clusterState(client),
     backUp: (path, secrets) => backUp(client, keys, path, { node, secrets }),
-    remove: async () => {
+    evict: async () => {
       throw new Error('this cluster is on an etcd that you run: remove its members by its own tools (etcdctl member remove)')
     },
     async close() {

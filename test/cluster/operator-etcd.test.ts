@@ -67,7 +67,7 @@ test('two nodes on one etcd that an operator runs: made on one, used and destroy
       members.map(({ role }) => role),
       ['leader'],
     )
-    await t.throwsAsync(callAdmin(second, 'cluster.remove', { member: 'n1' }), { message: /an etcd that you run/ })
+    await t.throwsAsync(callAdmin(second, 'cluster.evict', { member: 'n1' }), { message: /an etcd that you run/ })
     await t.throwsAsync(three.start(), {
       message: /root\.key is another here: all nodes of a cluster need the one of first.*Copy root\.key and pki\/ca/s,
     })

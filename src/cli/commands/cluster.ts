@@ -72,12 +72,24 @@ export const clusterStatus: Command = {
       readonly majority: boolean
     }>(invocation, 'cluster.status')
     output.table(
-      ['node', 'role', 'etcd peer', 'state'],
-      members.map(({ name, role, peerUrl, problem }) => [name === node ? `${name} (here)` : name, role, peerUrl, problem ?? 'healthy']),
+      ['node', 'role', 'etcd', 'revision', 'database', 'etcd peer', 'state'],
+      members.map((member) => [
+        member.name === node ? `${member.name} (here)` : member.name,
+        member.role,
+        member.version ?? '-',
+        member.revision ?? '-',
+        member.databaseSize === undefined ? '-' : megabytes(member.databaseSize),
+        member.peerUrl,
+        member.problem ?? 'healthy',
+      ]),
       { node, members, majority },
     )
     if (!majority) output.line('There is no majority: no request is answered until enough of the nodes run.')
   },
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1024 ** 2).toFixed(1)} MiB`
 }
 
 export const clusterBackup: Command = {
@@ -116,15 +128,17 @@ nodes are refused by it, and join anew with an empty folder. Should it be interr
   },
 }
 
-export const clusterRemove: Command = {
-  name: 'cluster remove',
+export const clusterEvict: Command = {
+  name: 'cluster evict',
   usage: 'NODE',
   summary: 'Remove a node for good, for example one that is lost.',
+  details: `Refused when the others would have no majority without it. The node answers nothing any more and cannot come back with its old data
+folder. To replace it: evict it, then tresor cluster invite here, and tresor cluster join TOKEN with an empty folder, under the same name
+if you like.`,
   arity: [1, 1],
   options: {},
   async run(invocation) {
-    const [member] = invocation.arguments
-    await askNode(invocation, 'cluster.remove', { member })
-    invocation.output.step('removed', `node ${member}`, { member })
+    const { member } = await askNode<{ readonly member: string }>(invocation, 'cluster.evict', { member: invocation.arguments[0] })
+    invocation.output.step('evicted', `node ${member}; in its place another may join: tresor cluster invite`, { member })
   },
 }
