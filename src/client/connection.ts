@@ -32,12 +32,12 @@ export class ConnectionLost extends Error {
   /** Whether another try is sensible soon; not where nobody listens, or who listens is not believed. */
   readonly isPassing: boolean
 
-  constructor(message: string, sent: boolean, options?: ErrorOptions) {
+  constructor(message: string, sent: boolean, options?: ErrorOptions & { readonly isPassing?: boolean }) {
     super(message, options)
     this.name = 'ConnectionLost'
     this.sent = sent
     const code = (options?.cause as NodeJS.ErrnoException | undefined)?.code
-    this.isPassing = sent || code === undefined || code === 'ECONNRESET'
+    this.isPassing = options?.isPassing ?? (sent || code === undefined || code === 'ECONNRESET')
   }
 }
 

@@ -1,4 +1,4 @@
-import { Connection, type ConnectionOptions, type Credentials, type Endpoint } from './connection.ts'
+import { Connection, ConnectionLost, type ConnectionOptions, type Credentials, type Endpoint } from './connection.ts'
 
 export interface NodeOptions {
   readonly credentials: Credentials
@@ -39,6 +39,7 @@ export class Node {
    * next one asks is counted. @throws ConnectionLost
    */
   connection(): Connection | Promise<Connection> {
+    if (this.#isClosed) return Promise.reject(new ConnectionLost('this client is closed', false, { isPassing: false }))
     this.#connections = this.#connections.filter((connection) => connection.isOpen)
     const open = this.#connections
     const idle = open.find((connection) => connection.inFlight === 0)

@@ -118,6 +118,17 @@ test('an answer lost on the way: a key that was asked for is made once, and its 
   t.deepEqual((await open(t, [node.port]).call('Locate', named('once'))).uniqueIdentifiers, [uniqueIdentifier])
 })
 
+test('a client that is closed ends what is under way, and asks nobody any more', async (t) => {
+  const proxy = await proxyTo(t, node.port)
+  const client = open(t, [proxy.port, proxy.port])
+  await client.call('Locate', named('warm'))
+  proxy.holdAnswers()
+  const call = client.call('Locate', named('warm'))
+  client.close()
+  await t.throwsAsync(call, { instanceOf: ConnectionLost, message: /closed/ })
+  await t.throwsAsync(client.call('Locate', named('warm')), { instanceOf: ConnectionLost, message: 'this client is closed' })
+})
+
 test('fifty calls at once each get their own answer', async (t) => {
   const client = open(t, [node.port])
   const answers = await Promise.all(Array.from({ length: 50 }, (_, index) => client.call('Create', aesKey(`many-${index}`))))
