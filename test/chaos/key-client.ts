@@ -16,8 +16,8 @@ export interface KnownKey {
   ciphertext: Uint8Array | undefined
 }
 
-/** Asks one node and tells how it ended, whatever happens. */
-export async function ask(client: Client, node: number, key: KnownKey, input: KeyInput): Promise<Event<KeyInput>> {
+/** Asks one node, or any where that is undefined, and tells how it ended, whatever happens. */
+export async function ask(client: Client, node: number | undefined, key: KnownKey, input: KeyInput): Promise<Event<KeyInput>> {
   const invoked = performance.now()
   const ended = (outcome: Event<KeyInput>['outcome'], answer?: string, words?: string): Event<KeyInput> => ({
     key: key.name,

@@ -5,9 +5,10 @@ import { ask, type KnownKey } from './key-client.ts'
 import { done, type KeyInput, type KeyState } from './key-model.ts'
 import type { Random } from './random.ts'
 
-/** The clients of one node: each asks one thing after the other. */
+/** The clients of one node, or clients that fail over among all of them: each asks one thing after the other. */
 export interface NodeClients {
-  readonly node: number
+  /** Undefined for those that fail over. */
+  readonly node: number | undefined
   readonly clients: readonly Client[]
 }
 
@@ -84,7 +85,7 @@ export class KeyLoad {
     )
   }
 
-  async #run(client: Client, node: number): Promise<void> {
+  async #run(client: Client, node: number | undefined): Promise<void> {
     while (!this.#isOver) {
       const at = Math.floor(this.#random.fraction() * this.#keys.length)
       const key = this.#keys[at] as LivingKey
@@ -100,7 +101,7 @@ export class KeyLoad {
   }
 
   /** Right after a change was answered, every other node is asked about it. */
-  async #askTheOthers(node: number, key: LivingKey): Promise<void> {
+  async #askTheOthers(node: number | undefined, key: LivingKey): Promise<void> {
     const others = this.#options.at.filter((other) => other.node !== node)
     const what = this.#random.of(key.ciphertext === undefined ? looks : [...looks, { do: 'Decrypt' } as const])
     const asked = others.map(({ node: other, clients }) => this.#ask(this.#random.of(clients), other, key, what))
@@ -108,7 +109,9 @@ export class KeyLoad {
     await Promise.race([Promise.all(asked), sleep(othersMilliseconds)])
   }
 
-  async #ask(client: Client, node: number, key: LivingKey, input: KeyInput): Promise<Event<KeyInput>> {
+  async #ask(client: Client, node: number | undefined, key: LivingKey, wanted: KeyInput): Promise<Event<KeyInput>> {
+    // Who fails over may send a use twice, and both may be counted.
+    const input: KeyInput = node === undefined && key.uses !== undefined && wanted.do === 'Encrypt' ? { do: 'GetAttributes' } : wanted
     key.asked++
     const pending = pendingEvent(node, key, input)
     this.#pending.add(pending)
@@ -153,7 +156,7 @@ export class KeyLoad {
   }
 }
 
-function pendingEvent(node: number, { name }: KnownKey, input: KeyInput): Event<KeyInput> {
+function pendingEvent(node: number | undefined, { name }: KnownKey, input: KeyInput): Event<KeyInput> {
   const completed = Number.POSITIVE_INFINITY
   return { key: name, input, node, invoked: performance.now(), completed, outcome: 'unknown', answer: undefined, words: 'under way' }
 }

@@ -77,10 +77,11 @@ async function inside(): Promise<number> {
 async function run(cluster: ChaosCluster, seed: number, plantFile: string): Promise<number> {
   const random = new Random(seed)
   const history = new History<KeyInput>()
-  const at = cluster.nodes.map(
-    (_, node): NodeClients => ({ node, clients: Array.from({ length: clientsEach }, () => cluster.client(node)) }),
+  const at = [...cluster.nodes.keys(), undefined].map(
+    (node): NodeClients => ({ node, clients: Array.from({ length: clientsEach }, () => cluster.client(node)) }),
   )
-  const load = new KeyLoad({ at, history, random, prefix: 'chaos' })
+  // Apart from the faults' numbers: which fault meets which node must not depend on how fast answers come.
+  const load = new KeyLoad({ at, history, random: new Random(seed + 1), prefix: 'chaos' })
   const began = performance.now()
   const chosen = faults.filter(({ kind }) => options.kinds === undefined || options.kinds.split(',').includes(kind))
   const lacking = chosen.flatMap(({ kind, lacks }) => (lacks?.(cluster) === undefined ? [] : [`${kind}: ${lacks(cluster)}`]))
@@ -99,14 +100,13 @@ async function run(cluster: ChaosCluster, seed: number, plantFile: string): Prom
   await load.lookAtAll()
   const violations = judge(history)
   const plants = options.plants ? await findPlants({ cluster, at, random, file: plantFile }) : []
-  const nodes = at.map(({ node }) => node)
   const differences = await replicaDifferences(cluster)
   const report: ChaosReport = {
     seed,
     network: cluster.network.kind,
     seconds: Math.round((performance.now() - began) / 1000),
     lacking,
-    faults: faultRows(seen.faults, history, nodes),
+    faults: faultRows(seen.faults, history, [...cluster.nodes.keys()]),
     operations: operationRows(history),
     violations,
     problems: [...seen.problems, ...differences],
@@ -147,7 +147,7 @@ function keep(seed: number, history: History<KeyInput>, violations: readonly Key
   process.stderr.write(`history.jsonl and violations.txt lie in ${folder}\n`)
 }
 
-/** Clients at each node. */
+/** Clients at each node, and as many that fail over. */
 const clientsEach = 3
 /** Tells the program that runs inside the network from the one that makes it. */
 const insideMark = 'TRESOR_CHAOS_INSIDE'

@@ -8,8 +8,8 @@ export interface FaultRow {
   readonly times: number
   /** The longest time without an answer from a node that the fault was not to concern. */
   readonly elsewhere: number | undefined
-  /** The longest time without an answer from any node: what a client sees that fails over at once. */
-  readonly anywhere: number
+  /** The longest time without an answer to the clients that fail over among the nodes. */
+  readonly failingOver: number
   /** From the end of the fault until the last node answered again, at most. */
   readonly back: number
 }
@@ -43,7 +43,14 @@ export function faultRows(faults: readonly FaultSeen[], history: History<KeyInpu
       kind,
       times: all.length,
       elsewhere: elsewhere.length === 0 ? undefined : Math.max(...elsewhere),
-      anywhere: Math.max(...all.map((fault) => longestGap(answers, fault))),
+      failingOver: Math.max(
+        ...all.map((fault) =>
+          longestGap(
+            answers.filter(({ node }) => node === undefined),
+            fault,
+          ),
+        ),
+      ),
       back: Math.max(...all.map(({ healed, over }) => over - healed)),
     }
   })
@@ -88,8 +95,8 @@ export function table(headings: readonly string[], rows: readonly (readonly (str
 export function faultTable(rows: readonly FaultRow[]): string {
   const shown = (milliseconds: number | undefined) => (milliseconds === undefined ? '-' : (milliseconds / 1000).toFixed(1))
   return table(
-    ['fault', 'times', 'no answer at another node, s', 'no answer anywhere, s', 'all back after its end, s'],
-    rows.map(({ kind, times, elsewhere, anywhere, back }) => [kind, times, shown(elsewhere), shown(anywhere), shown(back)]),
+    ['fault', 'times', 'no answer at another node, s', 'no answer to who fails over, s', 'all back after its end, s'],
+    rows.map(({ kind, times, elsewhere, failingOver, back }) => [kind, times, shown(elsewhere), shown(failingOver), shown(back)]),
   )
 }
 
