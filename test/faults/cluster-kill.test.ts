@@ -6,6 +6,7 @@ import type { Client } from '../../src/client/index.ts'
 import { type ClusterNodes, startClusterNodes } from '../support/cluster-nodes.ts'
 import { newKey, refusalOf, settle } from '../support/key-lives.ts'
 import { Load } from '../support/load.ts'
+import { processesOf, untilStopped } from '../support/stopped.ts'
 
 let cluster: ClusterNodes
 /** A client at each node, of a tenant without load. */
@@ -91,8 +92,8 @@ test.serial('a node without a majority answers no key operation, and goes on whe
   const others = cluster.nodes.slice(1)
   for (const { process } of others) process.pause()
   t.teardown(() => others.forEach(({ process }) => void process.resume()))
-  // A signal takes a moment to stop every thread; what the three still agreed on until then is an answer of the majority.
-  await sleep(300)
+  // What the three still agreed on until every thread stands is an answer of the majority.
+  await untilStopped(others.flatMap(({ process }) => processesOf(process.pid as number)))
   const calls = [
     encrypt(alone, uniqueIdentifier),
     alone.call('GetAttributes', { uniqueIdentifier, references: [] }),
