@@ -13,6 +13,11 @@ const needed = [
     debian: ['softhsm2'],
     found: () => existsSync('/usr/lib/softhsm/libsofthsm2.so') || existsSync('/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so'),
   },
+  {
+    name: 'NSS',
+    debian: ['libnss3'],
+    found: () => ['x86_64', 'aarch64'].some((machine) => existsSync(`/usr/lib/${machine}-linux-gnu/libsoftokn3.so`)),
+  },
   { name: 'gcc', debian: ['gcc', 'libc6-dev'], found: () => runs('cc', '--version') && existsSync('/usr/include/stdlib.h') },
   {
     name: 'p11-kit',

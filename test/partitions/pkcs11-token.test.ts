@@ -78,8 +78,8 @@ test.serial('nothing stays behind: 2,000 keys made, used and forgotten', async (
   const during = sessionObjects('leaks')
   t.true(during <= before + 50, `${during - before} objects beyond the carrier key, 50 may be held`)
   for (let round = 0; round < 2000; round++) partition.forget(`k${round}`)
-  // They are destroyed in the turns that follow.
-  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+  // They are destroyed in the turns that follow, or in threads, where the machine is busy.
+  for (let turn = 0; turn < 500 && sessionObjects('leaks') > before; turn++) await new Promise((resolve) => setTimeout(resolve, 10))
   t.is(sessionObjects('leaks'), before)
   await partition.close()
 })

@@ -35,5 +35,4 @@ export const softHsmRefusals: Readonly<Record<string, Refusal>> = {
   },
   'signature EdDSA, Ed25519': { reason: 'UnsupportedCryptographicParameters', says: /GENERATE-Ed25519/ },
   'HMAC-SHA3_256': { reason: 'UnsupportedCryptographicParameters', says: /mechanism HMAC-SHA3_256/ },
-  'GMAC is GCM with nothing encrypted': { reason: 'UnsupportedCryptographicParameters', says: /mechanism GMAC/ },
 }

@@ -54,7 +54,7 @@ function pairParameters(token: Token, type: KeyType) {
     }
   }
   const curve = type.curve === undefined ? undefined : curves[type.curve]
-  if (!isCurveAlgorithm(type.algorithm) || curve === undefined) throw lacks(token.name, name)
+  if (!isCurveAlgorithm(type.algorithm) || curve === undefined || !token.names.has(name)) throw lacks(token.name, name)
   return { mechanism: ckm.EC_KEY_PAIR_GEN, keyType: ckk.EC, parameters: { EC_PARAMS: Buffer.from(curve.oid, 'hex') } }
 }
 

@@ -24,6 +24,8 @@ const rows: readonly Row[] = [
   { name: 'AES-CBC', number: ckm.AES_CBC, flag: ckf.ENCRYPT },
   { name: 'AES-CTR', number: ckm.AES_CTR, flag: ckf.ENCRYPT },
   { name: 'AES-GCM', number: ckm.AES_GCM, flag: ckf.ENCRYPT },
+  // GMAC is GCM with nothing encrypted, and its tag.
+  { name: 'GMAC', number: ckm.AES_GCM, flag: ckf.ENCRYPT },
   { name: 'DES3-ECB', number: ckm.DES3_ECB, flag: ckf.ENCRYPT },
   { name: 'DES3-CBC', number: ckm.DES3_CBC, flag: ckf.ENCRYPT },
   { name: 'RSA-OAEP', number: ckm.RSA_PKCS_OAEP, flag: ckf.ENCRYPT },

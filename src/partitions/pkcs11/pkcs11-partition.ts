@@ -150,6 +150,10 @@ export class Pkcs11Partition implements Partition {
 
   async mac(key: KeyReference, mechanism: MacMechanism, data: Uint8Array): Promise<Uint8Array> {
     const name = this.#offered(macName(mechanism))
+    if (mechanism.mac === 'GMAC') {
+      const { iv } = mechanism
+      return (await this.encrypt(key, { cipher: 'GCM', iv, additionalData: data, tagLength: 16 }, new Uint8Array())).tag!
+    }
     const native = macMechanism(this.#token.name, mechanism)
     return this.#use(key, mechanism.mac === 'HMAC' ? 'hmac' : 'cmac', name, (object) =>
       this.#token.sign(this.#doing(name), object, native, data),

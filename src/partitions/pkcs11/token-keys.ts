@@ -1,9 +1,12 @@
 import { createCipheriv, createDecipheriv, randomBytes, timingSafeEqual } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { keyLabel, type Labelled } from '../key-label.ts'
+import { generateName } from '../mechanisms.ts'
 import type { KeyType, WrappedKey } from '../partition.ts'
 import { ckf, ckk, ckm, cko, hashNumbers } from './constants.ts'
 import type { Handle, Template } from './cryptoki.ts'
+import { isLost } from './device-error.ts'
+import { newPairObjects } from './generate.ts'
 import { privateKeyType, secretKeyForm } from './mechanisms.ts'
 import { attributes, type Leave, privateTemplate, secretTemplate } from './template.ts'
 import type { Token } from './token.ts'
@@ -115,7 +118,29 @@ export class TokenKeys {
     )
     const carrier = { value, object }
     const kek = keks.get(Math.max(...keks.keys()))!
-    return new TokenKeys(token, keks, integrityKey, await chooseWrap(token, kek, object), carrier)
+    const keys = new TokenKeys(token, keks, integrityKey, await chooseWrap(token, kek, object), carrier)
+    await keys.#tryCurves()
+    return keys
+  }
+
+  /** A token that cannot take a private key of a curve in again offers none: NSS wants its public point for that, which is not kept with it. */
+  async #tryCurves(): Promise<void> {
+    const type = { algorithm: 'EC', length: 256, curve: 'P_256' } as const
+    if (!this.#token.names.has(generateName(type))) return
+    const label: Labelled = { kind: 'private', type, policy: { sensitive: true, extractable: false } }
+    const { privateObject } = await newPairObjects(this.#token, type)
+    try {
+      const mechanism = this.#mechanism(this.#wrapName)
+      const wrapped = await this.#token.wrap(this.#doing('trial'), this.#carrier.object, mechanism, privateObject)
+      this.#token.destroy(
+        await this.#token.unwrap(this.#doing('trial'), this.#carrier.object, mechanism, wrapped, templateOf(label, 'stays', false)),
+      )
+    } catch (error) {
+      if (isLost(error)) throw error
+      this.#token.withdraw((name) => name.startsWith('GENERATE-EC-') || name.startsWith('ECDSA'))
+    } finally {
+      this.#token.destroy(privateObject)
+    }
   }
 
   get epochs(): number[] {

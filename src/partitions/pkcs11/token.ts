@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { readPrivateFile } from '../key-file.ts'
 import type { MechanismName } from '../partition.ts'
-import { ckr, cku } from './constants.ts'
+import { ckf, ckr, cku, hashNumbers } from './constants.ts'
 import type { Cryptoki, Handle, Mechanism, Template } from './cryptoki.ts'
 import { type Doing, deviceError, isLost, pinRefusals } from './device-error.ts'
 import { codeOf, DeviceFailure, DeviceSession, failure, type SessionCall } from './device-session.ts'
@@ -45,7 +45,7 @@ const shortData = 16 * 1024
 /** A token that is logged in: its calls, each with the standard's errors. */
 export class Token {
   readonly name: string
-  readonly names: ReadonlySet<MechanismName>
+  names: ReadonlySet<MechanismName>
   readonly details: Readonly<Record<string, string>>
   readonly #library: Cryptoki
   readonly #module: string
@@ -78,7 +78,7 @@ export class Token {
       took: (milliseconds, short) => this.#took(milliseconds, short),
     })
     const info = library.C_GetInfo()
-    this.names = namesOf((mechanism) => this.flagsOf(mechanism))
+    this.names = namesOf((mechanism) => this.flagsOf(mechanism) ?? this.#flagsByTrial(mechanism))
     this.details = {
       module: options.module,
       library: `${info.libraryDescription.trimEnd()} ${info.libraryVersion.major}.${info.libraryVersion.minor}, ${info.manufacturerID.trimEnd()}`,
@@ -116,6 +116,22 @@ export class Token {
 
   encrypt(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, room: number): Promise<Buffer> {
     return this.#call(doing, spanOf(data), 'encrypt', mechanism, key, asBuffer(data), room)
+  }
+
+  /** Offers these no more: it has the mechanism, and not what else is needed. */
+  withdraw(which: (name: MechanismName) => boolean): void {
+    this.names = new Set([...this.names].filter((name) => !which(name)))
+  }
+
+  /** NSS lists its hashes for another slot only, and does them in every one. */
+  #flagsByTrial(mechanism: number): number | undefined {
+    if (!digestNumbers.has(mechanism)) return undefined
+    try {
+      this.#here.digest(mechanism, Buffer.from('abc'))
+      return ckf.DIGEST
+    } catch {
+      return undefined
+    }
   }
 
   /** `span`: long for private keys. */
@@ -269,6 +285,7 @@ export class Token {
   }
 }
 
+const digestNumbers: ReadonlySet<number> = new Set(Object.values(hashNumbers).map(({ digest }) => digest))
 /** Calls over which the average moves. */
 const spanWindow = 16
 

@@ -1,0 +1,25 @@
+import type { Refusal } from '../contracts/partition.ts'
+
+const lacks = (says: RegExp): Refusal => ({ reason: 'UnsupportedCryptographicParameters', says })
+/** NSS takes a curve's private key in only with its public point beside it. */
+const noCurves = lacks(/mechanism GENERATE-EC-P_256/)
+
+/** What NSS softokn 3.87 lacks, by the names of the partition contract's cases. */
+export const nssRefusals: Readonly<Record<string, Refusal>> = {
+  'ChaCha20, RFC 8439 2.4.2': lacks(/mechanism ChaCha20/),
+  'ChaCha20-Poly1305, RFC 8439 2.8.2': lacks(/mechanism ChaCha20-Poly1305/),
+  'AES-ECB with PKCS5 padding': lacks(/AES-ECB with padding PKCS5/),
+  'key wrap, RFC 5649 6, 20 bytes': lacks(/wrapping of a key whose length is no multiple of 64 bits/),
+  'data of 13 bytes is wrapped under a managed key and comes back': lacks(/wrapping of data whose length is no multiple of 8 bytes/),
+  'HMAC-SHA-256, RFC 4231 4.7, 131 bytes': { reason: 'InvalidField', says: /A key of 1048 bits cannot be kept by a token/ },
+  'hash SHA3_256': lacks(/mechanism HASH-SHA3_256/),
+  'hash RIPEMD_160': lacks(/mechanism HASH-RIPEMD_160/),
+  'HMAC-SHA3_256': lacks(/mechanism HMAC-SHA3_256/),
+  'signature ECDSA-SHA_256': noCurves,
+  'signature ECDSA-SHA_256 of a digest': noCurves,
+  'signatures are those that others make and check': noCurves,
+  'a private key goes out as PKCS #8 and comes in again, EC': noCurves,
+  'a private key is wrapped under a managed key and comes back': noCurves,
+  'a key of a curve is refused where an RSA key is needed': noCurves,
+  'signature EdDSA, Ed25519': lacks(/GENERATE-Ed25519/),
+}
