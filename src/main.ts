@@ -192,6 +192,7 @@ async function startPartOfCluster(
   return await startClusterNode({
     ...common,
     quota,
+    renewal: { certify: certifierOf(folder) },
     ...(etcd.path === undefined ? {} : { etcd: etcd.path }),
     ...(joinAt === undefined ? {} : { join: { ...joinAt, certify: certifierOf(folder), secrets: () => packJoinSecrets(folder) } }),
   })

@@ -9,6 +9,7 @@ import { type CertifyPeer, type JoinListener, startJoinListener } from './join-l
 import { Keys } from './keys.ts'
 import { type ClusterState, clusterState, evictMember, type MemberState, promoteWhenReady } from './membership.ts'
 import { type NodeWatch, type NodeWatchChoices, startNodeWatch } from './node-watch.ts'
+import { renewPeerCertificate } from './peer-certificate.ts'
 import type { SharedSecrets } from './shared-secrets.ts'
 import type { Log, Timing } from './timing.ts'
 import type { ReplicaTarget } from './watch-feed.ts'
@@ -24,6 +25,12 @@ export interface ClusterNodeOptions {
   readonly watch?: NodeWatchChoices
   readonly timing?: Partial<Timing>
   readonly log?: Log
+  /** Renews the node's certificate before it ends. */
+  readonly renewal?: {
+    readonly certify: CertifyPeer
+    /** Milliseconds between two looks at it; an hour unless said. */
+    readonly interval?: number
+  }
   /** Opens the join listener on this node. */
   readonly join?: {
     readonly host: string
@@ -64,6 +71,15 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     )
   if (membership.evicted === true) throw new Error(`${paths.membership}: ${evictedProblem}`)
   const log = options.log ?? (() => {})
+  const { renewal } = options
+  const renewed = () =>
+    renewal === undefined
+      ? Promise.resolve(false)
+      : renewPeerCertificate(options.folder, membership.node, renewal.certify, new Date()).catch((error: Error) => {
+          log('error', `this node's certificate cannot be renewed: ${error.message}`)
+          return false
+        })
+  await renewed()
   const binary = (await findEtcd(options.etcd)).path
   const member = await startMember({
     binary,
@@ -139,6 +155,15 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     options.join === undefined
       ? undefined
       : await startJoinListener({ ...options.join, folder: options.folder, clusterToken: membership.clusterToken, client, log })
+  let renewing: Promise<void> = Promise.resolve()
+  const renew = async () => {
+    if (!(await renewed())) return
+    client.renew()
+    ledger.renew()
+    joinListener?.renew()
+    log('info', "this node's certificate was renewed")
+  }
+  const renewals = setInterval(() => (renewing = renewing.then(renew)), renewal?.interval ?? renewalMilliseconds)
   return {
     ...watch,
     name: membership.node,
@@ -151,6 +176,8 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     async close() {
       stopped = true
       clearInterval(learning)
+      clearInterval(renewals)
+      await renewing
       await learned
       await watch.close()
       await joinListener?.close()
@@ -164,3 +191,4 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
 
 const learnMilliseconds = 2000
 const learnDeadline = 1000
+const renewalMilliseconds = 3600_000

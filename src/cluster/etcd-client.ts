@@ -65,7 +65,8 @@ export class EtcdClient {
   readonly #endpoints: string[]
   readonly #channels: grpc.Client[]
   readonly #lean: LeanChannel[]
-  readonly #files: readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer]
+  readonly #tls: TlsFiles
+  #files: readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer]
   #preferred = 0
   #home: NodeJS.Timeout | undefined
   #avoided: number | undefined
@@ -74,8 +75,8 @@ export class EtcdClient {
   constructor(options: EtcdClientOptions) {
     if (options.endpoints.length === 0) throw new Error('etcd needs at least one endpoint (https://HOST:PORT)')
     this.#endpoints = [...options.endpoints]
-    const { ca, certificate, privateKey } = options.tls
-    this.#files = [readFileSync(ca), readFileSync(privateKey), readFileSync(certificate)]
+    this.#tls = options.tls
+    this.#files = readFiles(options.tls)
     this.#channels = options.endpoints.map((endpoint) => openChannel(endpoint, this.#files))
     this.#lean = options.endpoints.map((endpoint) => new LeanChannel(endpoint, this.#files))
   }
@@ -93,6 +94,19 @@ export class EtcdClient {
       this.#lean.push(new LeanChannel(endpoint, this.#files))
       this.#endpoints.push(endpoint)
     }
+  }
+
+  /** Reads the certificate again, and shows it from the next call on; calls and watches that are under way end on the connections they have. */
+  renew(): void {
+    this.#files = readFiles(this.#tls)
+    const before = [...this.#channels, ...this.#lean]
+    for (const [index, endpoint] of this.#endpoints.entries()) {
+      this.#channels[index] = openChannel(endpoint, this.#files)
+      this.#lean[index] = new LeanChannel(endpoint, this.#files)
+    }
+    setTimeout(() => {
+      for (const channel of before) channel.close()
+    }, oldChannelMilliseconds).unref()
   }
 
   /** The member that calls go to now. */
@@ -255,6 +269,8 @@ const refusals: ReadonlySet<grpc.status> = new Set([
   grpc.status.UNIMPLEMENTED,
 ])
 
+/** Longer than any call. */
+const oldChannelMilliseconds = 15_000
 const homeAfterMilliseconds = 3000
 const homeProbeMilliseconds = 500
 
@@ -279,6 +295,10 @@ function method(service: string, name: string): MethodDefinition<object, object>
   const definition = packages[`etcdserverpb.${service}`]
   if (definition === undefined || 'format' in definition) throw new Error(`etcd schema: no service ${service}`)
   return (definition as Record<string, MethodDefinition<object, object>>)[name]!
+}
+
+function readFiles({ ca, privateKey, certificate }: TlsFiles): readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer] {
+  return [readFileSync(ca), readFileSync(privateKey), readFileSync(certificate)]
 }
 
 function openChannel(endpoint: string, [ca, privateKey, certificate]: readonly [Buffer, Buffer, Buffer]): grpc.Client {

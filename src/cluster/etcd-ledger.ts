@@ -105,6 +105,11 @@ export class EtcdLedger implements Ledger {
     this.#client.learn(endpoints)
   }
 
+  /** The node's certificate was renewed. */
+  renew(): void {
+    this.#client.renew()
+  }
+
   /** The revision that the replica shows. */
   get reached(): Revision {
     return this.#feed.reached

@@ -58,6 +58,8 @@ export interface JoinAnswer {
 
 export interface JoinListener {
   readonly address: AddressInfo
+  /** The node's certificate was renewed. */
+  renew(): void
   close(): Promise<void>
 }
 
@@ -68,7 +70,8 @@ export interface JoinListener {
 export async function startJoinListener(options: JoinListenerOptions): Promise<JoinListener> {
   const { tls } = clusterPaths(options.folder)
   const authority = readFileSync(tls.ca, 'utf8')
-  const server = createServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.privateKey), minVersion: 'TLSv1.3' })
+  const context = () => ({ cert: readFileSync(tls.certificate), key: readFileSync(tls.privateKey), minVersion: 'TLSv1.3' }) as const
+  const server = createServer(context())
   server.requestTimeout = requestMilliseconds
   server.headersTimeout = requestMilliseconds
   server.maxConnections = connectionLimit
@@ -86,7 +89,8 @@ export async function startJoinListener(options: JoinListenerOptions): Promise<J
     )
   })
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(options.port, options.host, resolve))
-  return { address: server.address() as AddressInfo, close: () => closeServer(server) }
+  const renew = () => server.setSecureContext(context())
+  return { address: server.address() as AddressInfo, renew, close: () => closeServer(server) }
 }
 
 async function admit(options: JoinListenerOptions, body: string, response: ServerResponse): Promise<void> {
