@@ -25,6 +25,9 @@ export interface ConnectionOptions {
 
 export const defaultConnectionOptions: ConnectionOptions = { connectTimeout: 5_000, answerTimeout: 30_000, maximumAnswer: 64 * 1024 * 1024 }
 
+/** What a node or a balancer that is just going away does to a connection that is being made. */
+const passingCodes: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ETIMEDOUT'])
+
 /** The connection is gone. `sent` tells whether the server may have seen the request. */
 export class ConnectionLost extends Error {
   readonly sent: boolean
@@ -37,7 +40,7 @@ export class ConnectionLost extends Error {
     this.name = 'ConnectionLost'
     this.sent = sent
     const code = (options?.cause as NodeJS.ErrnoException | undefined)?.code
-    this.isPassing = options?.isPassing ?? (sent || code === undefined || code === 'ECONNRESET')
+    this.isPassing = options?.isPassing ?? (sent || code === undefined || passingCodes.has(code))
   }
 }
 

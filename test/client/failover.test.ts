@@ -96,6 +96,12 @@ async function during(t: ExecutionContext, { fault, end }: Fault): Promise<Longe
   const through = clientOf([{ host: '127.0.0.1', port: balancer.port }])
   const calm = clientOf(others.slice(0, 1).map(({ endpoint }) => endpoint))
   let over = false
+  let isHealed = false
+  const heal = async () => {
+    if (isHealed) return
+    isHealed = true
+    await end()
+  }
   try {
     const uniqueIdentifier = (await own.call('Create', aesKey)).uniqueIdentifier as string
     await through.call('GetAttributes', { uniqueIdentifier, references: [] })
@@ -106,11 +112,13 @@ async function during(t: ExecutionContext, { fault, end }: Fault): Promise<Longe
     over = true
     const [ownLongest = 0, throughLongest = 0, undisturbed = 0] = await Promise.all(calls)
     t.false(own.nodes[0]?.isTrusted, 'the client has left the node')
-    await end()
+    await heal()
     while (own.nodes.some(({ isTrusted }) => !isTrusted)) await sleep(20)
     return { own: ownLongest, balanced: throughLongest, undisturbed }
   } finally {
     over = true
+    // The next fault finds all nodes up, whatever became of this one.
+    await heal()
     own.close()
     through.close()
     calm.close()
