@@ -61,7 +61,7 @@ export async function runFaults({ cluster, load, history, random, faults, hold, 
     violations = judge(history, { since: judged, pending: load.pending })
     judged = from
     say(
-      `${fault.kind.padEnd(30)} ${what}; ${history.events.length - from} operations, all serve ${Math.round(over - healed)} ms after its end`,
+      `${fault.kind.padEnd(34)} ${what}; ${history.events.length - from} operations, all serve ${Math.round(over - healed)} ms after its end`,
     )
   }
   await load.stop()

@@ -78,14 +78,21 @@ const killedNode: Fault = {
   },
 }
 
-const killedEtcd: Fault = {
-  kind: 'kill -9 of an etcd',
-  async start(cluster, random, free) {
-    const at = random.of(free)
-    signal(processOf('etcd')(cluster, at), 'SIGKILL')
-    return { what: `${nameOf(at)}: its etcd killed`, affected: [at], heal: async () => undefined }
-  },
+/** One of its processes ends at once; those that watch over it, or else its operator, start it again. */
+function ofOneKilled(kind: string, what: string, which: (cluster: ChaosCluster, node: number) => readonly number[]): Fault {
+  return {
+    kind,
+    async start(cluster, random, free) {
+      const at = random.of(free)
+      const { process: node } = cluster.nodes[at] as ScratchClusterNode
+      signal(which(cluster, at), 'SIGKILL')
+      return { what: `${nameOf(at)}: ${what}`, affected: [at], heal: () => startAgain(node) }
+    },
+  }
 }
+
+/** The process that has the ledger and watches over the others: they must end with it, or the node could not start again. */
+const firstProcess = (cluster: ChaosCluster, node: number) => [cluster.nodes[node]?.process.pid].filter((pid) => pid !== undefined)
 
 const fullDisk: Fault = {
   kind: 'full disk',
@@ -140,7 +147,9 @@ const singles: readonly Fault[] = [
   ofLines('partial loss', 'and all others lose a quarter of what they send each other', () => amongAll({ loss: 0.25 }), { affected: all }),
   ofLines('late lines', 'and all others hear each other late', () => amongAll({ delay: 120 }), { affected: all }),
   killedNode,
-  killedEtcd,
+  ofOneKilled("kill -9 of a node's first process", 'its first process killed, and no other', firstProcess),
+  ofOneKilled('kill -9 of an etcd', 'its etcd killed', processOf('etcd')),
+  ofOneKilled('kill -9 of a worker', 'its worker killed', processOf('worker')),
   ofProcesses('SIGSTOP of a node', 'all of its processes stopped', (cluster, node) => cluster.processes(node).all),
   ofProcesses('SIGSTOP of an etcd', 'its etcd stopped', processOf('etcd')),
   ofProcesses('SIGSTOP of a worker', 'its worker stopped', processOf('worker')),
