@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmdirSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { callAdmin } from '../../src/admin/index.ts'
@@ -50,12 +50,23 @@ export async function startChaosCluster({ network, environment = {}, preload = [
   const disk = mountSmallDisk()
   if (disk !== undefined) symlinkSync(disk, join(folder, `node-${nodeCount}`))
   const imports = [new URL('./clock-preload.js', import.meta.url), ...preload].map((url) => `--import=${url.href}`).join(' ')
+  const started: ScratchClusterNode[] = []
+  const end = () => {
+    for (const { process: node } of started) if (node.pid !== undefined) process.kill(-node.pid, 'SIGKILL')
+    unmount(disk)
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    void network.close().finally(() => process.exit(endedBySignal))
+  }
+  process.once('SIGINT', end).once('SIGTERM', end)
   let cluster: ScratchCluster
   try {
     cluster = await startScratchCluster({
       folder,
       settings: { workers: 1, log: { level: 'error' } },
-      onNode: ({ name }) => onNode?.(name),
+      onNode: (node) => {
+        started.push(node)
+        onNode?.(node.name)
+      },
       place: (index) => {
         const { host, launch = {} } = network.place(index)
         const own = { NODE_OPTIONS: imports, TRESOR_CHAOS_CLOCK: clockFile(index), ...environment }
@@ -70,6 +81,7 @@ export async function startChaosCluster({ network, environment = {}, preload = [
   let credentials: Credentials
   const clients: Client[] = []
   const remove = async () => {
+    process.off('SIGINT', end).off('SIGTERM', end)
     for (const client of clients) client.close()
     await Promise.all(nodes.map((node) => node.process.kill()))
     unmount(disk)
@@ -130,6 +142,8 @@ function processesIn(group: number | undefined): NodeProcesses {
     worker: all.find((pid) => read(pid, 'cmdline').includes(workerProgram)),
   }
 }
+
+const endedBySignal = 130
 
 /** A worker's only argument. */
 const workerProgram = '\0worker\0'
