@@ -78,6 +78,15 @@ const killedNode: Fault = {
   },
 }
 
+const killedCluster: Fault = {
+  kind: 'kill -9 of all nodes',
+  async start({ nodes }) {
+    await Promise.all(nodes.map(({ process: node }) => node.kill()))
+    const heal = async () => void (await Promise.all(nodes.map(({ process: node }) => startAgain(node))))
+    return { what: 'all nodes killed', affected: everyNode, heal }
+  },
+}
+
 /** One of its processes ends at once; those that watch over it, or else its operator, start it again. */
 function ofOneKilled(kind: string, what: string, which: (cluster: ChaosCluster, node: number) => readonly number[]): Fault {
   return {
@@ -134,6 +143,10 @@ const amongAll = (what: Pick<LinkRule, 'loss' | 'delay'>) =>
     ),
   )
 
+const noMajority = ofLines('no majority', 'and all others cut off from each other', () => amongAll({ loss: 1 }), { affected: all })
+/** They leave no majority as it is. */
+const ofAll: ReadonlySet<Fault> = new Set([noMajority, killedCluster])
+
 const singles: readonly Fault[] = [
   ofLines('node cut off from the others', 'cut off from the others', (node) => cutFrom(node, othersThan(node))),
   ofLines('node cut off from all', 'cut off from the others and the clients', (node) => cutFrom(node, [...othersThan(node), 'clients']), {
@@ -146,7 +159,9 @@ const singles: readonly Fault[] = [
   ofLines('one-way loss from a node', 'is not heard by the others', (node) => othersThan(node).map((to) => ({ from: node, to, loss: 1 }))),
   ofLines('partial loss', 'and all others lose a quarter of what they send each other', () => amongAll({ loss: 0.25 }), { affected: all }),
   ofLines('late lines', 'and all others hear each other late', () => amongAll({ delay: 120 }), { affected: all }),
+  noMajority,
   killedNode,
+  killedCluster,
   ofOneKilled("kill -9 of a node's first process", 'its first process killed, and no other', firstProcess),
   ofOneKilled('kill -9 of an etcd', 'its etcd killed', processOf('etcd')),
   ofOneKilled('kill -9 of a worker', 'its worker killed', processOf('worker')),
@@ -161,7 +176,10 @@ const singles: readonly Fault[] = [
 const twoAtOnce: Fault = {
   kind: 'two at once',
   async start(cluster, random, free) {
-    const [one, other] = random.shuffled(singles.filter(({ lacks }) => lacks?.(cluster) === undefined)) as [Fault, Fault]
+    const [one, other] = random.shuffled(singles.filter((fault) => !ofAll.has(fault) && fault.lacks?.(cluster) === undefined)) as [
+      Fault,
+      Fault,
+    ]
     // One node alone can have a full disk: it chooses first.
     const [first, second] = other === fullDisk ? [other, one] : [one, other]
     const running = await first.start(cluster, random, free)
