@@ -22,6 +22,8 @@ export class ProxyNetwork implements Network {
   readonly #servers = new Map<string, Server>()
   readonly #directions = new Set<ProxiedDirection>()
   readonly #rules = new Set<LinkRule>()
+  /** Processes of nodes that were seen, so that not all of the machine's are looked at for every connection. */
+  readonly #nodesByPid = new Map<string, number>()
   readonly #look: NodeJS.Timeout
 
   private constructor(folder: string) {
@@ -81,7 +83,7 @@ export class ProxyNetwork implements Network {
   }
 
   #relay(caller: Socket, node: number, port: number): void {
-    const from = nodeOfSocket(this.#folder, caller.remotePort ?? 0, port)
+    const from = nodeOfSocket(this.#folder, this.#nodesByPid, caller.remotePort ?? 0, port)
     const target = connect(port, hostOf(node))
     const directions = [
       new ProxiedDirection(caller, target, () => this.#quality(from, node)),
@@ -126,7 +128,7 @@ exec ${program} "$@"
 `
 
 /** The node whose process has the socket with this port of its own; undefined for another program's, or one that has ended. */
-function nodeOfSocket(folder: string, localPort: number, remotePort: number): number | undefined {
+function nodeOfSocket(folder: string, nodesByPid: Map<string, number>, localPort: number, remotePort: number): number | undefined {
   const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, '0')
   const line = readFileSync('/proc/net/tcp', 'utf8')
     .split('\n')
@@ -134,15 +136,38 @@ function nodeOfSocket(folder: string, localPort: number, remotePort: number): nu
     .find(([, local = '', remote = '']) => local.endsWith(`:${hex(localPort)}`) && remote.endsWith(`:${hex(remotePort)}`))
   const inode = line?.[9]
   if (inode === undefined) return undefined
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
-      if (!environment.includes(`${folderVariable}=${folder}`)) continue
-      const owns = readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`)
-      if (owns) return Number(environment.find((entry) => entry.startsWith('TRESOR_PROXIES_NODE='))?.split('=')[1])
-    } catch {
-      // It has ended meanwhile.
-    }
+  const isOwner = (pid: string) => openFilesOf(pid).includes(`socket:[${inode}]`)
+  const owner = [...nodesByPid.keys()].find(isOwner) ?? newPids(folder, nodesByPid).find(isOwner)
+  return owner === undefined ? undefined : nodesByPid.get(owner)
+}
+
+/** Processes of nodes that are not known yet; from now on they are. */
+function newPids(folder: string, nodesByPid: Map<string, number>): string[] {
+  const found = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && !nodesByPid.has(name))
+  return found.filter((pid) => {
+    const environment = environmentOf(pid)
+    if (!environment.includes(`${folderVariable}=${folder}`)) return false
+    nodesByPid.set(pid, Number(environment.find((entry) => entry.startsWith('TRESOR_PROXIES_NODE='))?.split('=')[1]))
+    return true
+  })
+}
+
+/** What its file descriptors are; those that are closed meanwhile are left out. */
+function openFilesOf(pid: string): readonly string[] {
+  const folder = `/proc/${pid}/fd`
+  const names = attempt(() => readdirSync(folder)) ?? []
+  return names.flatMap((name) => attempt(() => readlinkSync(join(folder, name))) ?? [])
+}
+
+function environmentOf(pid: string): readonly string[] {
+  return attempt(() => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')) ?? []
+}
+
+/** Undefined when the process, or the file of it, has gone. */
+function attempt<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
   }
-  return undefined
 }
