@@ -1,8 +1,11 @@
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { type Event, History } from '../support/history.ts'
 import { type JudgeOptions, judge } from './judge.ts'
 import { type Key, type KeyInput, keyModel } from './key-model.ts'
 import { Random } from './random.ts'
+import { writeViolations } from './violation-files.ts'
 
 type KeyEvent = Event<KeyInput>
 
@@ -90,4 +93,16 @@ test('keys are judged apart, those alone that were asked since, and with what is
   t.deepEqual([...new Set(judged([...one, ...other], { since: 2 }).map(({ key }) => key))], ['other'])
   const pending = [event('Activate', 5, Number.POSITIVE_INFINITY, undefined, { key: 'other' })]
   t.deepEqual(judged([...one, ...other], { since: 2, pending }), [])
+})
+
+test('a violation is written to a folder, with the history', (t) => {
+  const history = new History<KeyInput>()
+  for (const each of [event('Create', 0, 1, 'done'), event('Get', 2, 3, 'ObjectNotFound')]) history.add(each)
+  const folder = writeViolations(7, history, judge(history))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  t.is(readFileSync(join(folder, 'history.jsonl'), 'utf8').trimEnd().split('\n').length, 2)
+  t.regex(
+    readFileSync(join(folder, 'violations.txt'), 'utf8'),
+    /^k: Get was answered "ObjectNotFound".*\n.*node-1 .*Create.*\n.*node-1 .*Get/,
+  )
 })

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { eventLine, History } from '../support/history.ts'
+import { History } from '../support/history.ts'
 import { type ChaosCluster, startChaosCluster } from './chaos-cluster.ts'
 import { type ChaosSeen, runFaults } from './chaos-run.ts'
 import { type Fault, faults } from './faults.ts'
@@ -15,6 +15,7 @@ import { networkHere, runInNetwork } from './open-network.ts'
 import { Random } from './random.ts'
 import { replicaDifferences } from './replicas.ts'
 import { type FaultRow, faultRows, faultTable, type OperationRow, operationRows, operationTable } from './report.ts'
+import { violationText, writeViolations } from './violation-files.ts'
 
 /** What a run has seen, as `--report FILE` writes it. */
 export interface ChaosReport {
@@ -49,9 +50,23 @@ const say = (text: string) => {
 
 /** Makes the network and runs this program again in it. */
 async function outside(): Promise<number> {
+  const wrong = misuse()
+  if (wrong !== undefined) {
+    process.stderr.write(`chaos: ${wrong}\n`)
+    return 2
+  }
   process.env[insideMark] = 'yes'
   const kind = options.network === 'proxies' ? 'proxies' : 'namespaces'
   return await runInNetwork(kind, new URL(import.meta.url), process.argv.slice(2), (text) => process.stderr.write(`${text}\n`))
+}
+
+/** A sentence for what was asked for and cannot be; undefined when all can. */
+function misuse(): string | undefined {
+  const unknown = (options.kinds?.split(',') ?? []).find((kind) => !faults.some((fault) => fault.kind === kind))
+  if (unknown !== undefined) return `--kinds: there is no "${unknown}"; there are: ${faults.map(({ kind }) => kind).join(', ')}`
+  if (!['namespaces', 'proxies'].includes(options.network)) return `--network: namespaces or proxies, not "${options.network}"`
+  const number = (['minutes', 'seed'] as const).find((name) => options[name] !== undefined && !(Number(options[name]) >= 0))
+  return number === undefined ? undefined : `--${number}: a number, not "${options[number]}"`
 }
 
 async function inside(): Promise<number> {
@@ -115,7 +130,7 @@ async function run(cluster: ChaosCluster, seed: number, plantFile: string): Prom
   tell(report, seen)
   if (options.report !== undefined) writeFileSync(options.report, JSON.stringify(report))
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
-  if (violations.length > 0) keep(seed, history, violations)
+  if (violations.length > 0) process.stderr.write(`history.jsonl and violations.txt lie in ${writeViolations(seed, history, violations)}\n`)
   return violations.length + report.problems.length === 0 &&
     plants.every(({ plant, what }) => (what === undefined) === (plant === 'nothing'))
     ? 0
@@ -131,20 +146,9 @@ function tell({ faults: rows, operations, violations, problems, plants, lacking,
   say(`\n${seen.faults.length} faults in ${seconds} seconds\n\n${faultTable(rows)}\n\n${operationTable(operations)}\n`)
   for (const line of lacking) say(`not tried: ${line}`)
   for (const { plant, what, after } of plants) say(`planted: ${plant}: ${what ?? 'nothing found'} (${Math.round(after)} ms)`)
-  for (const { key, what, excerpt } of violations) say(`VIOLATION ${key}: ${what}\n${excerpt.map(eventLine).join('\n')}`)
+  for (const violation of violations) say(`VIOLATION ${violationText(violation)}`)
   for (const problem of problems) say(`PROBLEM ${problem}`)
   say(`${violations.length} violations, ${problems.length} problems`)
-}
-
-/** The whole history and what is wrong in it, for whoever looks into it. */
-function keep(seed: number, history: History<KeyInput>, violations: readonly KeyViolation[]): void {
-  const folder = mkdtempSync(join(tmpdir(), `tresor-chaos-${seed}-`))
-  writeFileSync(join(folder, 'history.jsonl'), history.events.map((event) => JSON.stringify(event)).join('\n'))
-  writeFileSync(
-    join(folder, 'violations.txt'),
-    violations.map(({ key, what, excerpt }) => `${key}: ${what}\n${excerpt.map(eventLine).join('\n')}\n`).join('\n'),
-  )
-  process.stderr.write(`history.jsonl and violations.txt lie in ${folder}\n`)
 }
 
 /** Clients at each node, and as many that fail over. */
