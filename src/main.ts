@@ -183,7 +183,12 @@ async function startPartOfCluster(
   replica: ReplicaWriter,
   log: Log,
 ): Promise<ClusterNode> {
-  const common = { folder: folder.cluster, replica, log: (level: 'info' | 'warn' | 'error', message: string) => log[level](message) }
+  const common = {
+    folder: folder.cluster,
+    replica,
+    version: serverVersion,
+    log: (level: 'info' | 'warn' | 'error', message: string) => log[level](message),
+  }
   const { endpoints, prefix, quota, authority: ca, certificate, key: privateKey } = etcd
   if (name !== undefined && ca !== undefined && certificate !== undefined && privateKey !== undefined) {
     const secrets = await fingerprintsOfShared(folder)

@@ -28,10 +28,13 @@ export interface ClusterMember {
   readonly problem: string | undefined
   /** Of its etcd. */
   readonly version: string | undefined
+  /** The version of its Tresor; undefined until it has told. */
+  readonly tresor: string | undefined
   readonly revision: number | undefined
   /** Bytes. */
   readonly databaseSize: number | undefined
   readonly databaseInUse: number | undefined
+  readonly databaseQuota: number | undefined
 }
 
 /** The cluster that the node is part of. */

@@ -3,6 +3,7 @@ import { describeFailure, type EtcdClient } from './etcd-client.ts'
 import { revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
 import { entryOf, rangesOf } from './snapshot.ts'
+import { NewerFormat } from './stored-value.ts'
 import type { Log } from './timing.ts'
 import { ownPlaces, type ReplicaTarget, type WatchFeed } from './watch-feed.ts'
 
@@ -76,6 +77,8 @@ export class BackgroundCheck {
         this.#rounds++
         await this.#pause(pace.rest)
       } catch (error) {
+        // The watch meets it too, and says so.
+        if (error instanceof NewerFormat) return
         if (!this.#closed) log('warn', `the replica's check was broken off and begins anew: ${describeFailure(error)}`)
         await this.#pause(retryMilliseconds)
       }

@@ -5,6 +5,7 @@ import { EtcdClient } from './etcd-client.ts'
 import { type EtcdLedger, openEtcdLedger } from './etcd-ledger.ts'
 import { type Member, memberLimits, startMember } from './etcd-member.ts'
 import { evictedProblem, lookAtOwnMember } from './eviction.ts'
+import { forgetNode, refuseNewerFormat } from './format-watch.ts'
 import { type CertifyPeer, type JoinListener, startJoinListener } from './join-listener.ts'
 import { Keys } from './keys.ts'
 import { type ClusterState, clusterState, evictMember, type MemberState, promoteWhenReady } from './membership.ts'
@@ -22,6 +23,8 @@ export interface ClusterNodeOptions {
   readonly etcd?: string
   /** Bytes that its member's database may take; `defaultQuota` when left out. */
   readonly quota?: number
+  /** Of Tresor, for the other nodes to know. */
+  readonly version?: string | undefined
   readonly watch?: NodeWatchChoices
   readonly timing?: Partial<Timing>
   readonly log?: Log
@@ -97,6 +100,13 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
   const connection = { endpoints: membership.endpoints, tls: paths.tls }
   const client = new EtcdClient(connection)
   const keys = new Keys()
+  try {
+    await refuseNewerFormat(client, keys)
+  } catch (error) {
+    client.close()
+    await member.stop()
+    throw error
+  }
   const ledger = openEtcdLedger({
     ...connection,
     node: membership.node,
@@ -109,6 +119,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     client,
     keys,
     node: membership.node,
+    version: options.version,
     ledger,
     log,
     member: { process: member, quota: options.quota },
@@ -170,9 +181,18 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     ledger,
     member,
     joinListener,
-    state: () => clusterState(client),
+    state: () => clusterState(client, keys),
     backUp: (path, secrets) => backUp(client, keys, path, { node: membership.node, secrets }),
-    evict: (wanted) => evictMember(client, wanted),
+    evict: async (wanted) => {
+      const member = await evictMember(client, wanted)
+      await forgetNode(client, keys, member.name).catch((error: Error) =>
+        log(
+          'warn',
+          `what node ${member.name} told of itself stays in etcd, and may keep later formats from being written: ${error.message}`,
+        ),
+      )
+      return member
+    },
     async close() {
       stopped = true
       clearInterval(learning)

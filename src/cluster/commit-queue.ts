@@ -6,6 +6,7 @@ import type { TxnResponse } from './etcd-messages.ts'
 import { Fence } from './fence.ts'
 import type { Keys } from './keys.ts'
 import { Proposal } from './proposal.ts'
+import { firstFormat } from './stored-value.ts'
 import { type Log, sleep, type Timing } from './timing.ts'
 import type { WatchFeed } from './watch-feed.ts'
 
@@ -40,6 +41,8 @@ export class CommitQueue {
   /** Why the fence could not be raised, as the log has it. */
   #said: string | undefined
   #closed = false
+  /** What values are written in: see `format-watch.ts`. */
+  format = firstFormat
   /** Transactions sent to etcd, and the change sets in them. */
   readonly sent = { transactions: 0, changeSets: 0 }
 
@@ -51,7 +54,7 @@ export class CommitQueue {
   async commit(changes: ChangeSet): Promise<CommitOutcome> {
     if (this.#replaced !== undefined) throw new KmipError('GeneralFailure', this.#replaced, elsewhere)
     if (changes.writes.length === 0) throw new Error('a change set without writes has nothing to commit')
-    const proposal = new Proposal(changes, this.#options.keys, performance.now() + this.#options.timing.commit)
+    const proposal = new Proposal(changes, this.#options.keys, performance.now() + this.#options.timing.commit, this.format)
     const tooLarge = whyTooLarge(proposal, this.#options.limits)
     if (tooLarge !== undefined) throw new KmipError('GeneralFailure', `Nothing was changed: ${tooLarge}.`)
     this.#waiting.push(proposal)

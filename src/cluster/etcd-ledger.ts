@@ -51,7 +51,7 @@ export class EtcdLedger implements Ledger {
     const keys = new Keys(options.prefix)
     const client = new EtcdClient(options)
     const onNonce = (nonce: string, revision: Revision) => this.#queue.seen(nonce, revision)
-    const feed = new WatchFeed({ client, keys, replica: options.replica, log, onNonce })
+    const feed = new WatchFeed({ client, keys, replica: options.replica, log, onNonce, onNewerFormat: (why) => this.leave(why) })
     this.#client = client
     this.#feed = feed
     this.#queue = new CommitQueue({ client, keys, node: options.node, feed, limits: options.limits ?? etcdDefaultLimits, timing, log })
@@ -86,13 +86,18 @@ export class EtcdLedger implements Ledger {
     return this.#left ?? this.#queue.problem() ?? this.#barrier.problem() ?? this.#feed.problem()
   }
 
+  /** The newest format of stored values that all nodes read. */
+  mayWrite(format: number): void {
+    this.#queue.format = format
+  }
+
   /** From now on nothing is answered: this node has no part in the cluster any more. */
   leave(why: string): void {
     this.#left = why
   }
 
   #refusal(why: string): KmipError {
-    return new KmipError('GeneralFailure', `Nothing was done: ${why}.`)
+    return new KmipError('GeneralFailure', `Nothing was done: ${why}.`, { retry: 'another-node' })
   }
 
   /** What an operator should know although the node serves. */

@@ -9,6 +9,7 @@ import type { Place, Space } from '../store/index.ts'
  * Replicas have no use for those that lie outside of that range:
  * - `<prefix>cluster`: what all nodes must hold alike, see `shared-secrets.ts`;
  * - `<prefix>seed`: see `seed.ts`; there only while a cluster is given its first data;
+ * - `<prefix>node/<node>` and `<prefix>node-format`: see `format-watch.ts`;
  * - `<prefix>time/<node>`: see `clock-watch.ts`;
  * - `<prefix>turn/<task>/...`: see `single-runner.ts`.
  */
@@ -51,6 +52,19 @@ export class Keys {
 
   get seed(): Buffer {
     return this.#under('seed')
+  }
+
+  node(node: string): Buffer {
+    return this.#under(`node/${node}`)
+  }
+
+  /** Of all nodes. */
+  get nodes(): { readonly key: Buffer; readonly rangeEnd: Buffer } {
+    return { key: this.#under('node/'), rangeEnd: this.#under('node0') }
+  }
+
+  get format(): Buffer {
+    return this.#under('node-format')
   }
 
   time(node: string): Buffer {

@@ -1,5 +1,7 @@
 import { describeFailure, type EtcdClient } from './etcd-client.ts'
 import { type EtcdMemberInfo, revisionOf } from './etcd-messages.ts'
+import { type NodeRecord, nodeRecords } from './format-watch.ts'
+import type { Keys } from './keys.ts'
 import { type Log, sleep } from './timing.ts'
 
 /** One member as `cluster status` shows it. */
@@ -13,11 +15,16 @@ export interface MemberState {
   readonly role: 'leader' | 'follower' | 'learner' | 'unknown'
   /** What is wrong with it; undefined for a healthy one. */
   readonly problem: string | undefined
+  /** etcd's. */
   readonly version: string | undefined
+  /** The version of its Tresor; undefined until it has told. */
+  readonly tresor: string | undefined
   readonly revision: number | undefined
   /** Bytes on disk, and of those in use: the rest comes back by defragmentation. */
   readonly databaseSize: number | undefined
   readonly databaseInUse: number | undefined
+  /** Bytes that its database may take. */
+  readonly databaseQuota: number | undefined
 }
 
 export interface ClusterState {
@@ -26,19 +33,31 @@ export interface ClusterState {
   readonly majority: boolean
 }
 
-/** Asks each member how it is. */
-export async function clusterState(client: EtcdClient): Promise<ClusterState> {
+/**
+ * Asks each member how it is.
+ * @param keys where the nodes tell of themselves; what they tell is left out without
+ */
+export async function clusterState(client: EtcdClient, keys?: Keys): Promise<ClusterState> {
   const { members } = await onAnyMember(client, (options) => client.memberList(options))
   client.learn(members.flatMap((member) => member.clientURLs.slice(0, 1)))
-  const states = await Promise.all(members.map((member) => memberState(client, member)))
+  const none: ReadonlyMap<string, NodeRecord> = new Map()
+  // Without a majority nobody can be asked what the nodes told.
+  const told = keys === undefined ? none : await nodeRecords(client, keys).catch(() => none)
+  const states = await Promise.all(members.map((member) => memberState(client, member, told.get(member.name))))
   const voters = states.filter((state) => state.role !== 'learner')
   return { members: states, majority: voters.filter((state) => state.problem === undefined).length * 2 > voters.length }
 }
 
-async function memberState(client: EtcdClient, member: EtcdMemberInfo): Promise<MemberState> {
+async function memberState(client: EtcdClient, member: EtcdMemberInfo, told: NodeRecord | undefined): Promise<MemberState> {
   const clientUrl = member.clientURLs[0]
-  const known = { id: BigInt(member.ID).toString(16), name: member.name, peerUrl: member.peerURLs[0] ?? '', clientUrl }
-  const absent = { version: undefined, revision: undefined, databaseSize: undefined, databaseInUse: undefined }
+  const known = {
+    id: BigInt(member.ID).toString(16),
+    name: member.name,
+    peerUrl: member.peerURLs[0] ?? '',
+    clientUrl,
+    tresor: told?.version,
+  }
+  const absent = { version: undefined, revision: undefined, databaseSize: undefined, databaseInUse: undefined, databaseQuota: told?.quota }
   const asleep = { ...known, ...absent, role: member.isLearner ? 'learner' : 'unknown' } as const
   if (clientUrl === undefined) return { ...asleep, problem: 'added, but has never started' }
   try {
@@ -51,6 +70,8 @@ async function memberState(client: EtcdClient, member: EtcdMemberInfo): Promise<
       revision: revisionOf(status.header.revision),
       databaseSize: revisionOf(status.dbSize),
       databaseInUse: revisionOf(status.dbSizeInUse),
+      // etcd before 3.6 does not say.
+      databaseQuota: told?.quota ?? (revisionOf(status.dbSizeQuota) || undefined),
     }
   } catch (error) {
     return { ...asleep, problem: `does not answer: ${describeFailure(error)}` }

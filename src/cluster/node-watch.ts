@@ -3,6 +3,7 @@ import { ClusterHealth } from './cluster-health.ts'
 import type { EtcdClient } from './etcd-client.ts'
 import type { EtcdLedger } from './etcd-ledger.ts'
 import type { Member } from './etcd-member.ts'
+import { FormatWatch } from './format-watch.ts'
 import type { Keys } from './keys.ts'
 import { defaultQuota } from './quota.ts'
 import { SpaceKeeper, type SpaceThresholds } from './space-keeper.ts'
@@ -23,6 +24,8 @@ export interface NodeWatchOptions {
   readonly client: EtcdClient
   readonly keys: Keys
   readonly node: string
+  /** Of Tresor. */
+  readonly version?: string | undefined
   readonly ledger: EtcdLedger
   readonly log: Log
   /** The supervised member with its quota in bytes; undefined where an operator runs etcd, and looks after it. */
@@ -42,10 +45,11 @@ export interface NodeWatch {
 }
 
 export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
-  const { client, keys, node, ledger, log, member, choices = {} } = options
+  const { client, keys, node, version, ledger, log, member, choices = {} } = options
   const { now = Date.now, clockInterval, spaceInterval, spaceThresholds } = choices
   const clock = new ClockWatch({ client, keys, node, log, now, ...(clockInterval !== undefined && { interval: clockInterval }) })
   const quota = member && (member.quota ?? defaultQuota)
+  const format = new FormatWatch({ client, keys, node, version, quota, ledger })
   const health = new ClusterHealth({ client, keys, log, ledger, clock: () => clock.view(), member: member?.process, quota })
   const space =
     quota === undefined
@@ -66,7 +70,7 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
     gauges: () => health.gauges(),
     counters: () => ({ ...ledger.counters(), etcd_defragmentations_total: space?.defragmentations ?? 0 }),
     close: async () => {
-      await Promise.all([clock.close(), health.close(), space?.close()])
+      await Promise.all([clock.close(), format.close(), health.close(), space?.close()])
     },
   }
 }

@@ -6,6 +6,7 @@ import type { ClusterNode } from './cluster-node.ts'
 import { describeFailure, EtcdClient, type TlsFiles } from './etcd-client.ts'
 import { openEtcdLedger } from './etcd-ledger.ts'
 import type { StatusResponse } from './etcd-messages.ts'
+import { refuseNewerFormat } from './format-watch.ts'
 import { Keys } from './keys.ts'
 import { clusterState } from './membership.ts'
 import { type NodeWatchChoices, startNodeWatch } from './node-watch.ts'
@@ -26,6 +27,8 @@ export interface OperatorEtcdOptions {
   readonly folder: string
   readonly replica: ReplicaTarget
   readonly secrets: SharedSecrets
+  /** Of Tresor, for the other nodes to know. */
+  readonly version?: string | undefined
   readonly watch?: NodeWatchChoices
   readonly timing?: Partial<Timing>
   readonly log?: Log
@@ -44,6 +47,7 @@ export async function startOnEtcd(options: OperatorEtcdOptions): Promise<Cluster
     const clusterId = await checkEndpoints(client, log)
     await checkReplica(options, clusterId)
     await checkSharedSecrets(client, keys, node, options.secrets)
+    await refuseNewerFormat(client, keys)
   } catch (error) {
     client.close()
     throw error
@@ -57,14 +61,14 @@ export async function startOnEtcd(options: OperatorEtcdOptions): Promise<Cluster
     log,
     ...(timing !== undefined && { timing }),
   })
-  const watch = startNodeWatch({ client, keys, node, ledger, log, member: undefined, choices })
+  const watch = startNodeWatch({ client, keys, node, version: options.version, ledger, log, member: undefined, choices })
   return {
     ...watch,
     name: node,
     ledger,
     member: undefined,
     joinListener: undefined,
-    state: () => clusterState(client),
+    state: () => clusterState(client, keys),
     backUp: (path, secrets) => backUp(client, keys, path, { node, secrets }),
     evict: async () => {
       throw new Error('this cluster is on an etcd that you run: remove its members by its own tools (etcdctl member remove)')

@@ -2,7 +2,7 @@ import { KmipError, type KmipErrorOptions } from '../../spec/kmip-error.ts'
 import type { ChangeSet, CommitOutcome, Guard } from '../store/index.ts'
 import type { RequestOp } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
-import { encodeStored, nonceLength } from './stored-value.ts'
+import { encodeStored, firstFormat, nonceLength } from './stored-value.ts'
 
 /** A change set on its way to etcd: encoded once, answered once. */
 export class Proposal {
@@ -29,7 +29,7 @@ export class Proposal {
   readonly #reject: (error: Error) => void
   #settled = false
 
-  constructor(changes: ChangeSet, keys: Keys, deadline: number) {
+  constructor(changes: ChangeSet, keys: Keys, deadline: number, format: number = firstFormat) {
     this.nonceBytes = changes.nonce
     this.nonce = nonceText(changes.nonce)
     this.deadline = deadline
@@ -37,7 +37,7 @@ export class Proposal {
     this.operations = changes.writes.map(({ place, value, terms, order }) => {
       const key = keys.of(place)
       if (value === undefined) return { requestDeleteRange: { key } }
-      return { requestPut: { key, value: encodeStored({ nonce: changes.nonce, order, terms, value }) } }
+      return { requestPut: { key, value: encodeStored({ nonce: changes.nonce, order, terms, value }, format) } }
     })
     this.onlyRemoves = changes.writes.every((write) => write.value === undefined)
     this.written = this.operations.map((operation) => (operation.requestPut ?? operation.requestDeleteRange!).key).map(keyText)

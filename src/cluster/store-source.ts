@@ -1,7 +1,7 @@
 import type { ReplicaEntry } from '../store/index.ts'
 import type { Keys } from './keys.ts'
 import type { SeedEntry, SeedSource } from './seed.ts'
-import { encodeStored, nonceLength } from './stored-value.ts'
+import { encodeStored, firstFormat, nonceLength } from './stored-value.ts'
 
 /** The values of a store of a node that stood alone, as a cluster holds them. */
 export function storeSource(keys: Keys, id: string, store: { readonly total: number; entries(): Iterable<ReplicaEntry> }): SeedSource {
@@ -15,7 +15,7 @@ export function storeSource(keys: Keys, id: string, store: { readonly total: num
 }
 
 function seedEntry(keys: Keys, { place, value = nothing, nonce = noNonce, terms, order, revision }: ReplicaEntry): SeedEntry {
-  return { key: keys.of(place), value: encodeStored({ nonce, order, terms, value }), revision, order }
+  return { key: keys.of(place), value: encodeStored({ nonce, order, terms, value }, firstFormat), revision, order }
 }
 
 const nothing = new Uint8Array(0)

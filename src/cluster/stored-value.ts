@@ -11,13 +11,35 @@ export interface StoredValue {
 export const nonceLength = 16
 
 /**
+ * The newest format of stored values that this Tresor reads, with all before it. It goes up with that of the records inside too
+ * (`store/record.ts`), so that one number says whether a node can read what the cluster writes: see `format-watch.ts`.
+ */
+export const newestFormat = 1
+/** What is written until it is known that all nodes read more. */
+export const firstFormat = 1
+
+/** A stored value that a newer Tresor wrote. */
+export class NewerFormat extends Error {
+  constructor(format: number) {
+    super(newerFormat(format))
+    this.name = 'NewerFormat'
+  }
+}
+
+export function newerFormat(format: number): string {
+  return `the cluster's values are of format ${format}, and this node's Tresor reads up to format ${newestFormat}: upgrade this node first`
+}
+
+/**
  * Layout: version (1), nonce (16), flags (1: 1 = has order, 2 = has terms), order (8, IEEE 754), number of terms (varint), each term as
  * attribute length (varint), attribute, value length (varint), value; the rest is the value.
+ * @param format what all nodes read
  */
-export function encodeStored(stored: StoredValue): Buffer {
+export function encodeStored(stored: StoredValue, format: number): Buffer {
+  if (format < firstFormat || format > newestFormat) throw new RangeError(`format ${format} cannot be written here`)
   if (stored.nonce.length !== nonceLength)
     throw new Error(`a change set's nonce has ${stored.nonce.length} bytes; it must have ${nonceLength}`)
-  const parts: Uint8Array[] = [Uint8Array.of(formatVersion), stored.nonce]
+  const parts: Uint8Array[] = [Uint8Array.of(format), stored.nonce]
   parts.push(Uint8Array.of((stored.order === undefined ? 0 : hasOrder) | (stored.terms === undefined ? 0 : hasTerms)))
   if (stored.order !== undefined) {
     const order = Buffer.allocUnsafe(8)
@@ -35,11 +57,12 @@ export function encodeStored(stored: StoredValue): Buffer {
   return Buffer.concat(parts)
 }
 
+/** @throws NewerFormat when a newer Tresor wrote it */
 export function decodeStored(bytes: Buffer): StoredValue {
   const reader = new Reader(bytes)
-  const version = reader.byte()
-  if (version !== formatVersion)
-    throw new Error(`a stored value has format ${version}; this Tresor knows format ${formatVersion}: upgrade this node`)
+  const format = reader.byte()
+  if (format > newestFormat) throw new NewerFormat(format)
+  if (format < firstFormat) throw new Error(`a stored value has format ${format}, which never was`)
   const nonce = reader.take(nonceLength)
   const flags = reader.byte()
   const order = (flags & hasOrder) === 0 ? undefined : reader.take(8).readDoubleBE()
@@ -60,10 +83,9 @@ export function nonceOf(bytes: Buffer): Buffer | undefined {
 
 /** What a change set that only removes leaves in `mark/<n>`, so that the watch shows its nonce too. */
 export function markOf(nonce: Uint8Array): Buffer {
-  return Buffer.concat([Uint8Array.of(formatVersion), nonce])
+  return Buffer.concat([Uint8Array.of(firstFormat), nonce])
 }
 
-const formatVersion = 1
 const hasOrder = 1
 const hasTerms = 2
 

@@ -14,7 +14,7 @@ import { revisionOf, type WatchEvent, type WatchResponse } from './etcd-messages
 import type { Keys } from './keys.ts'
 import { nonceText } from './proposal.ts'
 import { entryOf, rangesOf, readSnapshot } from './snapshot.ts'
-import { nonceOf } from './stored-value.ts'
+import { NewerFormat, nonceOf } from './stored-value.ts'
 import { type Log, sleep } from './timing.ts'
 
 /** What the feed needs of the replica: its one writer, `ReplicaWriter` of store/. */
@@ -43,6 +43,8 @@ export interface WatchFeedOptions {
   readonly log: Log
   /** Called for each nonce that the history shows, before `reached` covers it. */
   readonly onNonce: (nonce: string, revision: Revision) => void
+  /** Called with the reason when a newer Tresor wrote what is met; the feed ends there, before it would leave something out. */
+  readonly onNewerFormat: (why: string) => void
 }
 
 /**
@@ -164,12 +166,19 @@ export class WatchFeed {
         await this.#follow(endpoint)
       } catch (error) {
         if (this.#closed) return
+        if (error instanceof NewerFormat) return this.#endAt(error)
         this.#problem ??= `the watch was lost: ${describeFailure(error)}`
         this.#options.log('warn', `the watch at ${this.#options.client.endpoints[endpoint]} ended: ${describeFailure(error)}`)
         if (this.#endpoint === endpoint) this.#endpoint = (endpoint + 1) % this.#options.client.endpoints.length
         await sleep(retryMilliseconds)
       }
     }
+  }
+
+  #endAt({ message }: NewerFormat): void {
+    this.#problem = message
+    this.#options.log('error', message)
+    this.#options.onNewerFormat(message)
   }
 
   /** A replica of another cluster, or ahead of this one, belongs to another history (a restored backup). */

@@ -25,7 +25,8 @@ test('a place comes back from its key, whatever bytes it is made of, and two pla
 
 test('the keys of the head, fences and marks are no places', (t) => {
   const keys = new Keys('a/')
-  for (const key of [keys.head, keys.fence('node-1'), keys.mark(3), keys.data, Buffer.from('a/dx\0\0')]) t.is(keys.placeOf(key), undefined)
+  for (const key of [keys.head, keys.fence('node-1'), keys.mark(3), keys.node('node-1'), keys.format, keys.data, Buffer.from('a/dx\0\0')])
+    t.is(keys.placeOf(key), undefined)
 })
 
 test('a prefix that etcd tools could not show is refused', (t) => {
@@ -41,7 +42,7 @@ test('a stored value comes back with its nonce, terms and order', (t) => {
       fc.option(fc.array(fc.record({ attribute: text, value: bytes() }), { maxLength: 5 }), { nil: undefined }),
       bytes(),
       (nonce, order, terms, value) => {
-        const encoded = encodeStored({ nonce, order, terms, value })
+        const encoded = encodeStored({ nonce, order, terms, value }, 1)
         const decoded = decodeStored(encoded)
         t.deepEqual(nonceOf(encoded), Buffer.from(nonce))
         t.deepEqual(decoded.nonce, Buffer.from(nonce))
@@ -57,12 +58,15 @@ test('a stored value comes back with its nonce, terms and order', (t) => {
 })
 
 test('a stored value that is cut short or of a later format is refused', (t) => {
-  const encoded = encodeStored({
-    nonce: new Uint8Array(16),
-    order: 1,
-    terms: [{ attribute: 'name', value: Buffer.from('x') }],
-    value: Buffer.of(),
-  })
+  const encoded = encodeStored(
+    {
+      nonce: new Uint8Array(16),
+      order: 1,
+      terms: [{ attribute: 'name', value: Buffer.from('x') }],
+      value: Buffer.of(),
+    },
+    1,
+  )
   for (let length = 0; length < encoded.length; length++) t.throws(() => decodeStored(encoded.subarray(0, length)))
   encoded[0] = 2
   t.regex(t.throws(() => decodeStored(encoded)).message, /upgrade this node/)

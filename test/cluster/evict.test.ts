@@ -27,9 +27,11 @@ const member = (name: string, role: MemberState['role'], problem?: string): Memb
   role,
   problem,
   version: undefined,
+  tresor: undefined,
   revision: undefined,
   databaseSize: undefined,
   databaseInUse: undefined,
+  databaseQuota: undefined,
 })
 const well = (name: string) => member(name, 'follower')
 const dead = (name: string) => member(name, 'unknown', 'does not answer')

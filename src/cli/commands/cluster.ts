@@ -72,24 +72,31 @@ export const clusterStatus: Command = {
       readonly majority: boolean
     }>(invocation, 'cluster.status')
     output.table(
-      ['node', 'role', 'etcd', 'revision', 'database', 'etcd peer', 'state'],
-      members.map((member) => [
-        member.name === node ? `${member.name} (here)` : member.name,
-        member.role,
-        member.version ?? '-',
-        member.revision ?? '-',
-        member.databaseSize === undefined ? '-' : megabytes(member.databaseSize),
-        member.peerUrl,
-        member.problem ?? 'healthy',
-      ]),
+      ['node', 'role', 'tresor', 'etcd', 'revision', 'database', 'state'],
+      members
+        .toSorted((one, other) => (one.name < other.name ? -1 : 1))
+        .map((member) => [
+          member.name === node ? `${member.name} (here)` : member.name || `at ${member.peerUrl}`,
+          member.role,
+          member.tresor ?? '-',
+          member.version ?? '-',
+          member.revision ?? '-',
+          databaseOf(member),
+          member.problem ?? 'healthy',
+        ]),
       { node, members, majority },
     )
     if (!majority) output.line('There is no majority: no request is answered until enough of the nodes run.')
   },
 }
 
-function megabytes(bytes: number): string {
-  return `${(bytes / 1024 ** 2).toFixed(1)} MiB`
+function databaseOf({ databaseSize, databaseQuota }: ClusterMember): string {
+  if (databaseSize === undefined) return '-'
+  return databaseQuota === undefined ? sizeText(databaseSize) : `${sizeText(databaseSize)} of ${sizeText(databaseQuota)}`
+}
+
+function sizeText(bytes: number): string {
+  return bytes < 1024 ** 3 ? `${(bytes / 1024 ** 2).toFixed(1)} MiB` : `${(bytes / 1024 ** 3).toFixed(1)} GiB`
 }
 
 export const clusterBackup: Command = {

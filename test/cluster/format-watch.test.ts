@@ -1,0 +1,109 @@
+import test from 'ava'
+import { FormatWatch, nodeRecords, refuseNewerFormat } from '../../src/cluster/format-watch.ts'
+import { type EtcdClient, type EtcdLedger, Keys, openEtcdLedger } from '../../src/cluster/index.ts'
+import { encodeStored, newestFormat } from '../../src/cluster/stored-value.ts'
+import { objectChange, objectPlace } from '../support/change-sets.ts'
+import { type EtcdCluster, startEtcdCluster } from '../support/etcd-cluster.ts'
+import { memoryReplica } from '../support/memory-replica.ts'
+
+let cluster: EtcdCluster
+let client: EtcdClient
+test.before(async () => {
+  cluster = await startEtcdCluster(1)
+  client = cluster.client()
+})
+test.after.always(() => cluster?.close())
+
+const newer = newestFormat + 1
+const deadline = { deadline: 2000 }
+const plant = (key: Uint8Array, value: string | Uint8Array) => client.put({ key, value: Buffer.from(value as string) }, deadline)
+const tells = (keys: Keys, node: string, format: number) => plant(keys.node(node), JSON.stringify({ format, version: '9.9.9' }))
+
+/** A node that reads up to a format, and what it was told. */
+function watching(keys: Keys, newest: number) {
+  const told: { written: number; left: string | undefined } = { written: 0, left: undefined }
+  const ledger = { mayWrite: (format: number) => (told.written = format), leave: (why: string) => (told.left = why) }
+  const watch = new FormatWatch({ client, keys, node: 'here', version: '1.2.3', quota: 5, ledger, newest, interval: 10 })
+  return { told, close: () => watch.close() }
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 20_000
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('it did not come about in 20 s')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+function open(prefix: string, node: string, words: string[] = []): EtcdLedger {
+  const log = (_level: string, message: string) => words.push(message)
+  return openEtcdLedger({ endpoints: cluster.endpoints, tls: cluster.tls, node, replica: memoryReplica(), prefix, log })
+}
+
+test('beside an older node the older format is written, and the newer one once that was upgraded', async (t) => {
+  const keys = new Keys('older/')
+  await tells(keys, 'other', newestFormat)
+  const { told, close } = watching(keys, newer)
+  await until(() => told.written > 0)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  t.is(told.written, newestFormat)
+  t.deepEqual((await nodeRecords(client, keys)).get('here'), { version: '1.2.3', format: newer, quota: 5 })
+  await tells(keys, 'other', newer)
+  await until(() => told.written === newer)
+  // A node of the older format that comes now cannot make it sink.
+  await tells(keys, 'other', newestFormat)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  t.is(told.written, newer)
+  await close()
+})
+
+test('beside a newer node the own format is written, and none that is not known here', async (t) => {
+  const keys = new Keys('newer/')
+  await tells(keys, 'other', newer)
+  const { told, close } = watching(keys, newestFormat)
+  await until(() => told.written === newestFormat)
+  t.is(told.left, undefined)
+  await refuseNewerFormat(client, keys)
+  await plant(keys.format, String(newer))
+  await until(() => told.left !== undefined)
+  t.regex(told.left ?? '', /upgrade this node first/)
+  t.is(told.written, newestFormat)
+  await close()
+  await t.throwsAsync(refuseNewerFormat(client, keys), { message: /format 2.* reads up to format 1: upgrade this node first/ })
+})
+
+const newerValue = () => {
+  const bytes = encodeStored({ nonce: new Uint8Array(16), order: undefined, terms: undefined, value: Buffer.from('v') }, newestFormat)
+  bytes[0] = newer
+  return bytes
+}
+
+for (const [what, prefix, isThereBefore] of [
+  ['while it follows the watch', 'met/', false],
+  ['while it copies what it missed', 'copied/', true],
+] as const)
+  test(`a node that meets a newer value ${what} answers nothing any more, once and for all, and says why`, async (t) => {
+    const keys = new Keys(prefix)
+    const words: string[] = []
+    const planting = async () => {
+      await plant(keys.of(objectPlace('newer')), newerValue())
+      await plant(keys.head, 'x')
+    }
+    if (isThereBefore) await planting()
+    const ledger = open(prefix, 'here', words)
+    if (!isThereBefore) {
+      t.is((await ledger.commit(objectChange('known', 'v', 0))).outcome, 'committed')
+      await ledger.barrier()
+      await planting()
+    }
+    await until(() => ledger.problem()?.includes('upgrade this node first') === true)
+    const refused = { message: /Nothing was done: .*format 2.*upgrade this node first/ }
+    const error = await t.throwsAsync(ledger.barrier(), refused)
+    t.like(error, { retry: 'another-node' })
+    await t.throwsAsync(ledger.commit(objectChange('late', 'v', 0)), refused)
+    const said = words.length
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    t.is(words.length, said, 'it does not try again')
+    t.is(words.filter((line) => line.includes('upgrade this node')).length, 1)
+    await ledger.close()
+  })
