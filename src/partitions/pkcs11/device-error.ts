@@ -99,6 +99,8 @@ function dataError(doing: Doing, error: unknown): KmipError {
       cause: error,
     })
   }
+  // What a key that was unwrapped turned out to be.
+  if (code !== undefined && unfit.has(code)) return setupError(doing, error)
   return broken(doing, error)
 }
 

@@ -247,6 +247,8 @@ export class Pkcs11Partition implements Partition {
     if (value.length === 0) throw new KmipError('InvalidField', `A ${label.kind} key of 0 bytes cannot be kept.`)
     if (label.kind === 'secret') checkSecretLength(this.#token.name, label.type, value.length)
     if (label.kind === 'secret') checkAligned(label.type ?? { algorithm: 'HMAC_SHA256', length: value.length * 8 })
+    // An AES key of more than 256 bits is two keys, for XTS alone.
+    if (label.type?.algorithm === 'AES' && label.type.length > 256) this.#offered('AES-XTS')
     if (label.kind === 'public') fromSpki(value)
     if (label.kind === 'data' || label.kind === 'public') return this.#keys.sealData(label, value)
     return this.#keys.admit(label, await this.#keys.bringIn(label, value))
