@@ -36,7 +36,11 @@ device: \`tresor partition show NAME\`. Below, "yes" for a software partition is
 ${ciphers()}
 
 A software partition takes PKCS #1 v1.5 padding off only where the OpenSSL of Node.js does it without telling good padding from bad (Node.js 24); else it
-encrypts with it and does not decrypt. CTR and GCM take no padding; without an IV in the request of Encrypt, Random IV asks for one.
+encrypts with it and does not decrypt. Only ECB and CBC are padded; without an IV in the request of Encrypt, Random IV asks for one.
+
+CFB works in segments of a whole block: KMIP names no segment length, and CFB alone means that to most libraries. XTS takes a key of twice the
+length (AES of 256 bits for XTS-AES-128, of 512 bits for XTS-AES-256) whose halves differ, the tweak as the IV, and one data unit of 16 bytes to 16 MiB. CCM needs a
+Tag Length (4, 6, 8, 10, 12, 14 or 16 bytes) and takes a nonce of 7 to 13 bytes. XTS and CCM take their data whole, not in parts.
 
 ### Wrapping and unwrapping keys (Get, Register)
 
@@ -64,6 +68,8 @@ ${table(
 const software = softwareMechanisms()
 const anyToken = namesOf(() => 0xffffffff)
 const bytes = new Uint8Array(16)
+/** Bytes of a tag that every authenticated mode takes. */
+const fullTag = 16
 
 function had(name: MechanismName): [string, string, string] {
   const inSoftware = name.endsWith('RSA-PKCS1') ? 'with Node.js 24' : software.has(name) ? 'yes' : 'no'
@@ -97,11 +103,9 @@ function asked<T>(ask: () => T): T | undefined {
 }
 
 function madeKeys(): string[] {
-  const rows: [string, string, MechanismName][] = Object.entries(symmetricKeys).map(([algorithm, { lengths }]) => [
-    shown('CryptographicAlgorithm', algorithm as AlgorithmName),
-    typeof lengths === 'string' ? lengths : Object.keys(lengths).join(', '),
-    generateName({ algorithm: algorithm as AlgorithmName, length: 0 }),
-  ])
+  const rows: [string, string, MechanismName][] = Object.entries(symmetricKeys).flatMap(([algorithm, { lengths }]) =>
+    symmetricRows(algorithm as AlgorithmName, lengths),
+  )
   rows.push(['RSA', '1024 to 8192, a multiple of 8', 'GENERATE-RSA'])
   rows.push(['Ed25519', 'Curve25519', 'GENERATE-Ed25519'], ['Ed448', 'Curve448', 'GENERATE-Ed448'])
   const curveNames = Object.keys(curves) as (keyof typeof curves)[]
@@ -110,6 +114,21 @@ function madeKeys(): string[] {
     const [, inSoftware, onToken] = had(name)
     return `| ${what} | ${lengths} | ${inSoftware} | ${onToken} |`
   })
+}
+
+/** A row for each way of making the lengths. */
+function symmetricRows(
+  algorithm: AlgorithmName,
+  lengths: Readonly<Record<number, number>> | string,
+): [what: string, lengths: string, name: MechanismName][] {
+  const what = shown('CryptographicAlgorithm', algorithm)
+  if (typeof lengths === 'string') return [[what, lengths, generateName({ algorithm, length: 0 })]]
+  const byName = new Map<MechanismName, string[]>()
+  for (const length of Object.keys(lengths)) {
+    const name = generateName({ algorithm, length: Number(length) })
+    byName.set(name, [...(byName.get(name) ?? []), length])
+  }
+  return [...byName].map(([name, group]) => [what, group.join(', '), name])
 }
 
 interface Sample {
@@ -204,7 +223,9 @@ function mechanismRows(mechanismOf: (type: KeyType, parameters: Parameters) => s
 }
 
 function ciphers(): string {
-  return mechanismRows((type, parameters) => asked(() => cipherName(type.algorithm, cipherMechanism(type, parameters, bytes, undefined))))
+  return mechanismRows((type, parameters) =>
+    asked(() => cipherName(type.algorithm, cipherMechanism(type, parameters, bytes, undefined, fullTag))),
+  )
 }
 
 function wraps(): string {

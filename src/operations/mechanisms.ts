@@ -20,12 +20,19 @@ type SignatureName = EnumerationValue<'DigitalSignatureAlgorithm'>
 /** How long a block and an IV are, in bytes. */
 const blockSizes: Partial<Record<AlgorithmName, number>> = { AES: 16, DES3: 8 }
 
-/** The modes that a partition may know, with the length of the IV that the server makes: a block, or for GCM what SP 800-38D §8.2 recommends. */
+/**
+ * The modes that a partition may know, with the length of the IV that the server makes: a block, for GCM what SP 800-38D §8.2 recommends, for CCM
+ * what RFC 5116 §5.3 does. CFB is that of whole blocks: KMIP names no segment, and that is what other servers and most libraries mean by CFB alone.
+ */
 const modes = {
   ECB: 'none',
   CBC: 'block',
   CTR: 'block',
+  CFB: 'block',
+  OFB: 'block',
+  XTS: 'block',
   GCM: 12,
+  CCM: 12,
 } as const satisfies Partial<Record<Mode, 'none' | 'block' | number>>
 
 /** Block Cipher Modes that wrap keys. */
@@ -127,15 +134,18 @@ export function cipherMechanism(
     throw new KmipError('InvalidMessage', `${type.algorithm} in mode ${mode} needs the IV/Counter/Nonce, and none was given.`)
   if (mode === 'CBC') return { cipher: mode, padding: padding(parameters), iv }
   if (mode === 'CTR') return counterMechanism(type, parameters, iv)
+  if (mode === 'CFB' || mode === 'OFB' || mode === 'XTS') return { cipher: mode, iv }
+  if (mode === 'CCM') return { cipher: mode, iv, additionalData: additionalData ?? nothing, tagLength: ccmTagLength(tagLength) }
   return { cipher: mode, iv, additionalData: additionalData ?? nothing, tagLength: checkedTagLength(tagLength ?? fullTag) }
 }
 
-/** The mechanism that wraps keys with a key of this type (KMIP 2.1 §3.3). GCM is not among them: the standard has no place for its tag. */
+/** The mechanism that wraps keys with a key of this type (KMIP 2.1 §3.3). GCM and CCM are not among them: the standard has no place for their tag; nor XTS, which is for storage. */
 export function wrapMechanism(type: KeyType, parameters: Parameters, iv: Uint8Array | undefined): WrapMechanism {
   const { blockCipherMode: mode } = parameters
   const wrap = mode === undefined ? undefined : wraps[mode]
   if (wrap !== undefined) return wrap
-  if (mode === 'GCM') throw unsupported('GCM does not wrap keys. Use NISTKeyWrap or AESKeyWrapPadding.')
+  if (mode === 'GCM' || mode === 'CCM' || mode === 'XTS')
+    throw unsupported(`${mode} does not wrap keys. Use NISTKeyWrap or AESKeyWrapPadding.`)
   return cipherMechanism(type, parameters, iv, undefined)
 }
 
@@ -235,9 +245,9 @@ function checkedMode(type: KeyType, parameters: Parameters): keyof typeof modes 
     throw bad(`The Cryptographic Parameters say ${algorithm}, but the key is of ${type.algorithm}.`)
   if (blockSizes[type.algorithm] === undefined) throw unsupported(`Keys of ${type.algorithm} do not encrypt or decrypt here.`)
   if (mode === undefined)
-    throw bad('Neither the request nor the key’s Cryptographic Parameters name a Block Cipher Mode: ECB, CBC, CTR or GCM.')
+    throw bad('Neither the request nor the key’s Cryptographic Parameters name a Block Cipher Mode: GCM, for example.')
   if (mode in modes) return mode as keyof typeof modes
-  throw unsupported(`Block Cipher Mode ${mode} is not supported. Use ECB, CBC, CTR or GCM.`)
+  throw unsupported(`Block Cipher Mode ${mode} does not encrypt here. Use ${Object.keys(modes).join(', ')}.`)
 }
 
 function padding({ paddingMethod }: Parameters): 'None' | 'PKCS5' {
@@ -271,6 +281,12 @@ function withCounter(nonce: Uint8Array, block: number, start: number): Uint8Arra
 function checkedTagLength(bytes: number): number {
   if (bytes >= 12 && bytes <= fullTag) return bytes
   throw new KmipError('GeneralFailure', `An authentication tag has 12 to ${fullTag} bytes; the Tag Length says ${bytes}.`)
+}
+
+/** The length of CCM's tag goes into all of it, so there is none to assume (SP 800-38C §5.2). */
+function ccmTagLength(bytes: number | undefined): number {
+  if (bytes !== undefined) return bytes
+  throw bad('CCM needs a Tag Length in the Cryptographic Parameters: 4, 6, 8, 10, 12, 14 or 16 bytes.')
 }
 
 /** Ed25519 and Ed448 keys sign the data itself; clients may call them EC or ECDSA. */

@@ -1,22 +1,24 @@
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { CipherMechanism } from './partition.ts'
 
-export type SymmetricMechanism = Extract<CipherMechanism, { cipher: 'ECB' | 'CBC' | 'CTR' | 'GCM' | 'ChaCha20' | 'ChaCha20-Poly1305' }>
+export type SymmetricMechanism = Exclude<CipherMechanism, { cipher: 'RSA-OAEP' | 'RSA-PKCS1' | 'RSA-RAW' }>
 
 /** Ciphers that make an authentication tag. */
 export type AuthenticatedMechanism = Extract<CipherMechanism, { tagLength: number }>
 
 export function isAuthenticated(mechanism: CipherMechanism): mechanism is AuthenticatedMechanism {
-  return mechanism.cipher === 'GCM' || mechanism.cipher === 'ChaCha20-Poly1305'
+  return mechanism.cipher === 'GCM' || mechanism.cipher === 'CCM' || mechanism.cipher === 'ChaCha20-Poly1305'
 }
 
 const noIv = Buffer.alloc(0)
 
 /**
- * The rules of SP 800-38A and SP 800-38D that OpenSSL states badly or not at all. Of the data only its length counts.
+ * The rules of SP 800-38A, C, D and E that OpenSSL states badly or not at all. Of the data only its length counts.
  * @returns the IV. @throws KmipError InvalidField, CryptographicFailure.
  */
 export function checkParameters(name: string, block: number, mechanism: SymmetricMechanism, data: { readonly length: number }): Uint8Array {
+  if (mechanism.cipher === 'CCM') return checkCcm(name, mechanism, data.length)
+  if (mechanism.cipher === 'XTS') return checkXts(name, mechanism.iv, data.length)
   if (isAuthenticated(mechanism) && (mechanism.tagLength < 12 || mechanism.tagLength > 16)) {
     throw new KmipError('InvalidField', `${name} takes a tag length of 12 to 16 bytes, not ${mechanism.tagLength} (SP 800-38D).`)
   }
@@ -30,7 +32,7 @@ export function checkParameters(name: string, block: number, mechanism: Symmetri
     return mechanism.iv
   }
   if (mechanism.cipher === 'ChaCha20') return counterAndNonce(name, mechanism.iv, mechanism.counter, data.length)
-  if (!padded(mechanism) && mechanism.cipher !== 'CTR' && data.length % block !== 0) {
+  if ((mechanism.cipher === 'ECB' || mechanism.cipher === 'CBC') && !padded(mechanism) && data.length % block !== 0) {
     throw new KmipError('InvalidField', `${name} without padding takes a multiple of ${block} bytes, not ${data.length}.`)
   }
   if (mechanism.cipher === 'ECB') return noIv
@@ -44,6 +46,31 @@ export function checkParameters(name: string, block: number, mechanism: Symmetri
 export function padded(mechanism: SymmetricMechanism): boolean {
   return (mechanism.cipher === 'ECB' || mechanism.cipher === 'CBC') && mechanism.padding === 'PKCS5'
 }
+
+/** SP 800-38C, appendix A: the longer the nonce, the shorter the field that holds the length of the data. */
+function checkCcm(name: string, mechanism: AuthenticatedMechanism, length: number): Uint8Array {
+  const { iv, tagLength } = mechanism
+  if (tagLength < 4 || tagLength > 16 || tagLength % 2 !== 0)
+    throw new KmipError('InvalidField', `${name} takes a tag length of 4, 6, 8, 10, 12, 14 or 16 bytes, not ${tagLength} (SP 800-38C).`)
+  if (iv.length < 7 || iv.length > 13)
+    throw new KmipError('InvalidField', `${name} takes a nonce of 7 to 13 bytes, not ${iv.length} (SP 800-38C).`)
+  const most = 256 ** (15 - iv.length) - 1
+  if (length > most)
+    throw new KmipError(
+      'InvalidField',
+      `${name} with a nonce of ${iv.length} bytes takes ${most} bytes at most, not ${length}. Use a shorter nonce.`,
+    )
+  return iv
+}
+
+/** SP 800-38E: a data unit is one block at least, and 2^20 blocks at most. */
+function checkXts(name: string, tweak: Uint8Array, length: number): Uint8Array {
+  if (tweak.length !== 16) throw new KmipError('InvalidField', `${name} takes a tweak of 16 bytes as its IV, not ${tweak.length}.`)
+  if (length >= 16 && length <= maxDataUnit) return tweak
+  throw new KmipError('InvalidField', `${name} takes a data unit of 16 to ${maxDataUnit} bytes, not ${length} (SP 800-38E).`)
+}
+
+const maxDataUnit = 16 * 2 ** 20
 
 /** OpenSSL's IV of ChaCha20: the block counter, little endian, in what the nonce leaves of 16 bytes, then the nonce. */
 function counterAndNonce(name: string, nonce: Uint8Array, counter: number, length: number): Uint8Array {

@@ -14,11 +14,13 @@ export function checkRsaLength(bits: number): void {
   throw new KmipError('InvalidField', `An RSA key has ${rsaBits.least} to ${rsaBits.most} bits, a multiple of 8; not ${bits}.`)
 }
 
-/** `AES-GCM`, `DES3-CBC`, `ChaCha20`, `RSA-OAEP`. */
+/** `AES-GCM`, `DES3-CBC`, `ChaCha20`, `RSA-OAEP`; CFB with the bits of its segment, `AES-CFB128`. */
 export function cipherName(algorithm: AlgorithmName, mechanism: CipherMechanism): MechanismName {
   if (mechanism.cipher.startsWith('RSA') || mechanism.cipher.startsWith('ChaCha20')) return mechanism.cipher
-  return `${algorithm}-${mechanism.cipher}`
+  return `${algorithm}-${mechanism.cipher === 'CFB' ? (wholeBlockCfb[algorithm] ?? 'CFB') : mechanism.cipher}`
 }
+
+const wholeBlockCfb: Partial<Record<AlgorithmName, string>> = { AES: 'CFB128', DES3: 'CFB64' }
 
 /** `RSA-PSS-SHA_256`, `ECDSA-SHA_384`, `EdDSA`. */
 export function signName(mechanism: SignMechanism): MechanismName {
@@ -35,8 +37,9 @@ export function wrapName(algorithm: AlgorithmName, mechanism: WrapMechanism): Me
   return `WRAP-${'wrap' in mechanism ? mechanism.wrap : cipherName(algorithm, mechanism)}`
 }
 
-/** `GENERATE-AES`, `GENERATE-EC-P_256`. */
+/** `GENERATE-AES`, `GENERATE-EC-P_256`; `GENERATE-AES-512` for the two keys of XTS-AES-256. */
 export function generateName(type: KeyType): MechanismName {
+  if (type.algorithm === 'AES' && type.length === 512) return 'GENERATE-AES-512'
   return type.curve === undefined ? `GENERATE-${type.algorithm}` : `GENERATE-EC-${type.curve}`
 }
 

@@ -25,8 +25,12 @@ export interface PlainKey {
 export type CipherMechanism =
   | { readonly cipher: 'ECB' | 'CBC'; readonly padding: 'None' | 'PKCS5'; readonly iv?: Uint8Array }
   | { readonly cipher: 'CTR'; readonly iv: Uint8Array; readonly counterBits?: number }
-  /** `tagLength` in bytes. */
-  | { readonly cipher: 'GCM'; readonly iv: Uint8Array; readonly additionalData: Uint8Array; readonly tagLength: number }
+  /** SP 800-38A; CFB with segments of a whole block: CFB128 of AES, CFB64 of 3DES. */
+  | { readonly cipher: 'CFB' | 'OFB'; readonly iv: Uint8Array }
+  /** SP 800-38E, of one data unit; `iv` is its tweak, 16 bytes. The key is two AES keys, the first one encrypts the data. */
+  | { readonly cipher: 'XTS'; readonly iv: Uint8Array }
+  /** `tagLength` in bytes. The IV of CCM is its nonce, 7 to 13 bytes. */
+  | { readonly cipher: 'GCM' | 'CCM'; readonly iv: Uint8Array; readonly additionalData: Uint8Array; readonly tagLength: number }
   /** A nonce of 12 bytes (RFC 8439), or of 8 as in the cipher's first form; the block counter begins at `counter`. */
   | { readonly cipher: 'ChaCha20'; readonly iv: Uint8Array; readonly counter: number }
   /** RFC 8439: a nonce of 12 bytes; the tag may be cut to 12 bytes. */
@@ -57,7 +61,7 @@ export type MacMechanism =
 
 export interface Ciphertext {
   readonly data: Uint8Array
-  /** The authentication tag, for GCM and ChaCha20-Poly1305. */
+  /** The authentication tag, for GCM, CCM and ChaCha20-Poly1305. */
   readonly tag?: Uint8Array
 }
 

@@ -9,7 +9,8 @@ interface SymmetricRule {
 
 /** The symmetric keys that are generated. A key of another algorithm may be imported, kept and given back. */
 export const symmetricKeys: Partial<Record<AlgorithmName, SymmetricRule>> = {
-  AES: { lengths: { 128: 16, 192: 24, 256: 32 } },
+  // 512 bits are the two keys of XTS-AES-256; no other mode takes them.
+  AES: { lengths: { 128: 16, 192: 24, 256: 32, 512: 64 } },
   DES3: { lengths: { 112: 16, 128: 16, 168: 24, 192: 24 } },
   ChaCha20: { lengths: { 256: 32 } },
   ChaCha20Poly1305: { lengths: { 256: 32 } },

@@ -3,6 +3,7 @@ import type { ExecutionContext, TestFn } from 'ava'
 import { KmipError, type ResultReason } from '../../spec/kmip-error.ts'
 import { Secret } from '../../src/objects/secret.ts'
 import type { KeyReference, KeyType, OpenedStream, Partition, PartitionStreams, SignMechanism } from '../../src/partitions/index.ts'
+import { feedbackVectors, wholeVectors } from './partition-mode-vectors.ts'
 import { cipherVectors, hashVectors, hmacVectors } from './partition-vectors.ts'
 
 const open = { sensitive: false, extractable: true } as const
@@ -57,7 +58,7 @@ export function partitionStreamsContract(test: TestFn, makePartition: () => Prom
     t.regex(error?.message ?? '', says)
   }
 
-  for (const { name, type, key, mechanism, plain, cipher, tag } of cipherVectors) {
+  for (const { name, type, key, mechanism, plain, cipher, tag } of [...cipherVectors, ...feedbackVectors]) {
     contract(name, async (t, _p, streams) => {
       const reference = await put(type, bytes(key))
       const sealed = await run(streams, await streams.begin(reference, { operation: 'encrypt', mechanism }), bytes(plain))
@@ -168,6 +169,16 @@ export function partitionStreamsContract(test: TestFn, makePartition: () => Prom
       await refused(t, 'InvalidCorrelationValue', /no such stream/, streams.end(stream, given.subarray(90)))
     }
     await refused(t, 'InvalidField', /needs the authentication tag/, streams.begin(key, { operation: 'decrypt', mechanism }))
+  })
+
+  contract('a mode that works on the whole is refused by name', async (t, _p, streams) => {
+    for (const { type, key, mechanism, tag } of wholeVectors) {
+      const reference = await put(type, bytes(key))
+      const says = new RegExp(`mechanism AES-${mechanism.cipher} in parts: .* Send all of the data in one request`)
+      await refused(t, 'UnsupportedCryptographicParameters', says, streams.begin(reference, { operation: 'encrypt', mechanism }))
+      const decrypt = { operation: 'decrypt', mechanism, ...(tag === undefined ? {} : { tag: bytes(tag) }) } as const
+      await refused(t, 'UnsupportedCryptographicParameters', says, streams.begin(reference, decrypt))
+    }
   })
 
   contract('a half block at the end, a counter that runs over, and padding that is none end the stream', async (t, _p, streams) => {

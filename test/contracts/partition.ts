@@ -12,6 +12,7 @@ import type {
   SignMechanism,
   WrappedKey,
 } from '../../src/partitions/index.ts'
+import { feedbackVectors, wholeVectors } from './partition-mode-vectors.ts'
 import { cipherVectors, hashVectors, hmacVectors, wrapVectors } from './partition-vectors.ts'
 
 /** A refusal that is expected, word for word where it matters: the reason, and what the message must say. */
@@ -75,7 +76,7 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
     t.is(error?.reason, reason, error?.message)
   }
 
-  for (const vector of cipherVectors) {
+  for (const vector of [...cipherVectors, ...feedbackVectors, ...wholeVectors]) {
     contract(vector.name, async (t, p) => {
       const key = await put('secret', vector.type, bytes(vector.key))
       const out = await p.encrypt(key, vector.mechanism, bytes(vector.plain))
@@ -169,6 +170,76 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
     const mechanism = { cipher: 'CTR', iv, counterBits: 8 } as const
     t.is((await p.encrypt(key, mechanism, randomBytes(16))).data.length, 16)
     await refused(t, 'InvalidField', p.encrypt(key, mechanism, randomBytes(17)))
+  })
+
+  contract('AES-CFB and AES-OFB take data of any length, and an IV of a block', async (t, p) => {
+    const key = refer(await p.generateKey(aes256, sensitive))
+    for (const cipher of ['CFB', 'OFB'] as const) {
+      for (const length of [0, 1, 15, 70_000]) {
+        const mechanism = { cipher, iv: randomBytes(16) }
+        const data = randomBytes(length)
+        const out = await p.encrypt(key, mechanism, data)
+        t.is(out.data.length, length)
+        t.deepEqual(Buffer.from(await p.decrypt(key, mechanism, out.data)), data)
+      }
+      for (const length of [0, 8, 12, 17]) await refused(t, 'InvalidField', p.encrypt(key, { cipher, iv: randomBytes(length) }, message))
+    }
+  })
+
+  contract('AES-CCM: what was altered is found out, and what does not fit is refused', async (t, p) => {
+    const key = refer(await p.generateKey(aes256, sensitive))
+    const mechanism = { cipher: 'CCM', iv: randomBytes(13), additionalData: Buffer.from('context'), tagLength: 8 } as const
+    for (const length of [0, 1, 65_535]) {
+      for (const additionalData of [mechanism.additionalData, new Uint8Array()]) {
+        const whole = { ...mechanism, additionalData }
+        const data = randomBytes(length)
+        const out = await p.encrypt(key, whole, data)
+        t.is(out.tag?.length, 8)
+        t.deepEqual(Buffer.from(await p.decrypt(key, whole, out.data, out.tag)), data)
+        for (const input of [out.data, structuredClone(new Uint8Array(out.data))])
+          await refused(t, 'CryptographicFailure', p.decrypt(key, whole, input, Buffer.alloc(8, 1)))
+      }
+    }
+    const { data, tag } = await p.encrypt(key, mechanism, message)
+    await refused(t, 'CryptographicFailure', p.decrypt(key, mechanism, data.subarray(1), tag))
+    await refused(t, 'CryptographicFailure', p.decrypt(key, { ...mechanism, additionalData: Buffer.from('other') }, data, tag))
+    await refused(t, 'CryptographicFailure', p.decrypt(key, { ...mechanism, iv: randomBytes(13) }, data, tag))
+    await refused(t, 'InvalidField', p.decrypt(key, mechanism, data))
+    await refused(t, 'InvalidField', p.decrypt(key, mechanism, data, tag!.subarray(1)))
+    await refused(t, 'InvalidField', p.encrypt(key, mechanism, randomBytes(65_536)))
+    for (const length of [0, 6, 14]) await refused(t, 'InvalidField', p.encrypt(key, { ...mechanism, iv: randomBytes(length) }, message))
+    for (const tagLength of [0, 2, 5, 18]) await refused(t, 'InvalidField', p.encrypt(key, { ...mechanism, tagLength }, message))
+  })
+
+  contract('AES-XTS: both halves of the key, a tweak, and a whole data unit', async (t, p) => {
+    const key = refer(await p.generateKey(aes256, sensitive))
+    const xts = (length = 16) => ({ cipher: 'XTS', iv: randomBytes(length) }) as const
+    for (const length of [16, 31, 4096]) {
+      const mechanism = xts()
+      const data = randomBytes(length)
+      const out = await p.encrypt(key, mechanism, data)
+      t.is(out.data.length, length)
+      t.deepEqual(Buffer.from(await p.decrypt(key, mechanism, out.data)), data)
+    }
+    const same = await put('secret', aes256, Buffer.alloc(32, 7))
+    for (const half of [p.encrypt(same, xts(), message), p.decrypt(same, xts(), message)]) await refused(t, 'InvalidField', half)
+    for (const length of [0, 15, 16 * 2 ** 20 + 1]) await refused(t, 'InvalidField', p.encrypt(key, xts(), Buffer.alloc(length)))
+    await refused(t, 'InvalidField', p.decrypt(key, xts(), randomBytes(15)))
+    for (const length of [0, 8, 17]) await refused(t, 'InvalidField', p.encrypt(key, xts(length), message))
+    const odd = refer(await p.generateKey({ algorithm: 'AES', length: 192 }, sensitive))
+    await refused(t, 'UnsupportedCryptographicParameters', p.encrypt(odd, xts(), message))
+  })
+
+  contract('an AES key of 512 bits is two keys, for XTS alone', async (t, p) => {
+    const key = refer(await p.generateKey({ algorithm: 'AES', length: 512 }, open))
+    t.is((await p.reveal(key)).value.length, 64)
+    const mechanism = { cipher: 'XTS', iv: randomBytes(16) } as const
+    const { data } = await p.encrypt(key, mechanism, message)
+    t.deepEqual(Buffer.from(await p.decrypt(key, mechanism, data)), message)
+    await refused(t, 'UnsupportedCryptographicParameters', p.encrypt(key, gcm(), message))
+    await refused(t, 'UnsupportedCryptographicParameters', p.encrypt(key, { cipher: 'ECB', padding: 'PKCS5' }, message))
+    await refused(t, 'UnsupportedCryptographicParameters', p.mac(key, { mac: 'GMAC', iv: randomBytes(12) }, message))
+    await refused(t, 'InvalidField', p.wrapKey(key, key, { wrap: 'AES-KEY-WRAP-PAD' }))
   })
 
   contract('what may not leave does not leave', async (t, p) => {

@@ -12,7 +12,7 @@ const block = hex('01020304050607080910111213141516')
 const longer = hex('010203040506070809101112131415160102030405060708091011121314151601')
 const iv = hex('01020304050607080910111213141516')
 
-/** From the official cases CS-BC-M-4 to CS-BC-M-10, CS-BC-M-GCM-1 and 2, and SP 800-38A (F.5.1). */
+/** From the official cases CS-BC-M-4 to CS-BC-M-10, CS-BC-M-GCM-1 and 2, SP 800-38A (F.5.1, F.3.13, F.4.1), SP 800-38C (C.2) and IEEE 1619 (vector 15). */
 const vectors: readonly (readonly [string, string, Request, string, string?])[] = [
   ['ECB', key, { cryptographicParameters: { blockCipherMode: 'ECB' }, data: block }, 'd9bcce11b0b437b90239552df3a360c9'],
   [
@@ -56,6 +56,48 @@ const vectors: readonly (readonly [string, string, Request, string, string?])[] 
     },
     '874d6191b620e3261bef6864990db6ce',
   ],
+  [
+    'CFB, its segments whole blocks',
+    '2b7e151628aed2a6abf7158809cf4f3c',
+    {
+      cryptographicParameters: { blockCipherMode: 'CFB' },
+      data: hex('6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51'),
+      ivCounterNonce: hex('000102030405060708090a0b0c0d0e0f'),
+    },
+    '3b3fd92eb72dad20333449f8e83cfb4ac8a64537a0b3a93fcde3cdad9f1ce58b',
+  ],
+  [
+    'OFB',
+    '2b7e151628aed2a6abf7158809cf4f3c',
+    {
+      cryptographicParameters: { blockCipherMode: 'OFB' },
+      data: hex('6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51'),
+      ivCounterNonce: hex('000102030405060708090a0b0c0d0e0f'),
+    },
+    '3b3fd92eb72dad20333449f8e83cfb4a7789508d16918f03f53c52dac54ed825',
+  ],
+  [
+    'XTS, of a data unit that ends with part of a block',
+    'fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0bfbebdbcbbbab9b8b7b6b5b4b3b2b1b0',
+    {
+      cryptographicParameters: { blockCipherMode: 'XTS' },
+      data: hex('000102030405060708090a0b0c0d0e0f10'),
+      ivCounterNonce: hex('9a785634120000000000000000000000'),
+    },
+    '6c1625db4671522d3d7599601de7ca09ed',
+  ],
+  [
+    'CCM',
+    '404142434445464748494a4b4c4d4e4f',
+    {
+      cryptographicParameters: { blockCipherMode: 'CCM', tagLength: 6 },
+      data: hex('202122232425262728292a2b2c2d2e2f'),
+      ivCounterNonce: hex('1011121314151617'),
+      additionalData: hex('000102030405060708090a0b0c0d0e0f'),
+    },
+    'd2a1f0e051ea5f62081a7792073d593d',
+    '1fc64fbfaccd',
+  ],
 ]
 
 for (const [name, material, request, data, tag] of vectors) {
@@ -95,6 +137,10 @@ for (const [parameters, length] of [
   [{ blockCipherMode: 'CTR', randomIv: true }, 16],
   [{ blockCipherMode: 'GCM' }, 12],
   [{ blockCipherMode: 'GCM', randomIv: true, ivLength: 128, tagLength: 12 }, 16],
+  [{ blockCipherMode: 'CFB', randomIv: true }, 16],
+  [{ blockCipherMode: 'OFB' }, 16],
+  [{ blockCipherMode: 'CCM', tagLength: 16 }, 12],
+  [{ blockCipherMode: 'CCM', randomIv: true, ivLength: 104, tagLength: 8 }, 13],
 ] as readonly (readonly [Parameters, number])[]) {
   test(`makes and answers the IV: ${JSON.stringify(parameters)}`, async (t) => {
     const bench = operationContext()
@@ -200,6 +246,36 @@ const refusals: readonly (readonly [string, Request, ResultReason, RegExp, (read
     { cryptographicParameters: { blockCipherMode: 'GCM', tagLength: 32 }, data: block },
     'GeneralFailure',
     /12 to 16 bytes/,
+  ],
+  [
+    'CCM without a Tag Length',
+    { cryptographicParameters: { blockCipherMode: 'CCM' }, data: block },
+    'BadCryptographicParameters',
+    /needs a Tag Length/,
+  ],
+  [
+    'CCM with a tag of 5 bytes',
+    { cryptographicParameters: { blockCipherMode: 'CCM', tagLength: 5 }, data: block },
+    'InvalidField',
+    /tag length of 4, 6, 8, 10, 12, 14 or 16 bytes, not 5/,
+  ],
+  [
+    'CCM with a nonce as long as a block',
+    { cryptographicParameters: { blockCipherMode: 'CCM', tagLength: 8 }, data: block, ivCounterNonce: iv },
+    'InvalidField',
+    /nonce of 7 to 13 bytes, not 16/,
+  ],
+  [
+    'XTS with a key of 128 bits, which is no two keys',
+    { cryptographicParameters: { blockCipherMode: 'XTS' }, data: block, ivCounterNonce: iv },
+    'UnsupportedCryptographicParameters',
+    /AES-XTS: this key has 128 bits/,
+  ],
+  [
+    'CFB with an IV of 8 bytes',
+    { cryptographicParameters: { blockCipherMode: 'CFB' }, data: block, ivCounterNonce: iv.subarray(8) },
+    'InvalidField',
+    /IV of 16 bytes, not 8/,
   ],
   ['no data', { cryptographicParameters: { blockCipherMode: 'ECB' } }, 'InvalidMessage', /has no Data/],
   [

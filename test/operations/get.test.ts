@@ -247,12 +247,12 @@ const refusals: readonly (readonly [string, (kek: string) => Specification, Resu
     'BadCryptographicParameters',
     /says how to wrap/,
   ],
-  [
-    'GCM',
-    (kek) => wrapWith(kek, { encryptionKeyInformation: { uniqueIdentifier: kek, cryptographicParameters: { blockCipherMode: 'GCM' } } }),
+  ...(['GCM', 'CCM', 'XTS'] as const).map((blockCipherMode): (typeof refusals)[number] => [
+    blockCipherMode,
+    (kek) => wrapWith(kek, { encryptionKeyInformation: { uniqueIdentifier: kek, cryptographicParameters: { blockCipherMode } } }),
     'UnsupportedCryptographicParameters',
-    /GCM does not wrap keys/,
-  ],
+    new RegExp(`${blockCipherMode} does not wrap keys`),
+  ]),
 ]
 
 for (const [what, specification, reason, message] of refusals) {

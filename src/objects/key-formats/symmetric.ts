@@ -8,7 +8,7 @@ import { bytesOf, type ClaimedType, type FormattedKey, formatNotSupported, type 
  * Other algorithms: 8 bits a byte.
  */
 const lengths: Partial<Record<AlgorithmName, Readonly<Record<number, number>>>> = {
-  AES: { 128: 16, 192: 24, 256: 32 },
+  AES: { 128: 16, 192: 24, 256: 32, 512: 64 },
   DES: { 56: 8, 64: 8 },
   DES3: { 112: 16, 128: 16, 168: 24, 192: 24 },
   ChaCha20: { 128: 16, 256: 32 },

@@ -46,6 +46,10 @@ export function tokenCipher(partition: string, algorithm: AlgorithmName, cipher:
       }
       return { name, mechanism: { mechanism: ckm.AES_GCM, parameter } }
     }
+    case 'CFB':
+    case 'OFB':
+    case 'XTS':
+    case 'CCM':
     case 'ChaCha20':
     case 'ChaCha20-Poly1305':
       throw lacks(partition, name)

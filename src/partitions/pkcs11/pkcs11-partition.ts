@@ -3,7 +3,7 @@ import { KmipError } from '../../../spec/kmip-error.ts'
 import { Secret } from '../../objects/secret.ts'
 import { checkParameters } from '../cipher-parameters.ts'
 import type { Labelled } from '../key-label.ts'
-import { lacks, macName, signName, wrapName } from '../mechanisms.ts'
+import { generateName, lacks, macName, signName, wrapName } from '../mechanisms.ts'
 import type {
   CipherMechanism,
   Ciphertext,
@@ -91,7 +91,7 @@ export class Pkcs11Partition implements Partition {
   }
 
   async generateKey(type: KeyType, policy: KeyPolicy): Promise<WrappedKey> {
-    checkAligned(type)
+    checkLength(this.#token, type)
     return this.#keys.admit({ kind: 'secret', type, policy }, await newSecretObject(this.#token, type))
   }
 
@@ -186,7 +186,7 @@ export class Pkcs11Partition implements Partition {
     policy: KeyPolicy,
   ): Promise<WrappedKey> {
     const label = { kind, type, policy }
-    checkAligned(type)
+    checkLength(this.#token, type)
     const { name, mechanism: native } = this.#wrapMechanism(wrapping, mechanism)
     const isKey = kind === 'secret' || kind === 'private'
     const template = this.#keys.template(label, isKey ? 'wrapped' : 'plain')
@@ -246,7 +246,7 @@ export class Pkcs11Partition implements Partition {
   async #import(label: Labelled, value: Uint8Array): Promise<WrappedKey> {
     if (value.length === 0) throw new KmipError('InvalidField', `A ${label.kind} key of 0 bytes cannot be kept.`)
     if (label.kind === 'secret') checkSecretLength(this.#token.name, label.type, value.length)
-    if (label.kind === 'secret') checkAligned(label.type ?? { algorithm: 'HMAC_SHA256', length: value.length * 8 })
+    if (label.kind === 'secret') checkLength(this.#token, label.type ?? { algorithm: 'HMAC_SHA256', length: value.length * 8 })
     // An AES key of more than 256 bits is two keys, for XTS alone.
     if (label.type?.algorithm === 'AES' && label.type.length > 256) this.#offered('AES-XTS')
     if (label.kind === 'public') fromSpki(value)
@@ -367,7 +367,9 @@ const longestFilled = 64
  * Some tokens wrap a key filled up with zeros to a multiple of 8 bytes. For an HMAC that is the same key as long as it
  * is within the hash's block (RFC 2104 §2); a longer one would become another key, and is refused.
  */
-function checkAligned(type: KeyType | undefined): void {
+function checkLength(token: Token, type: KeyType | undefined): void {
+  // Named as what makes them: such keys are of one mode, and modules have a key type of their own for it.
+  if (type?.algorithm === 'AES' && type.length === 512 && !token.names.has(generateName(type))) throw lacks(token.name, generateName(type))
   if (type === undefined || isAligned(type) || type.length / 8 <= longestFilled) return
   throw new KmipError(
     'InvalidField',

@@ -1,4 +1,4 @@
-import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto'
+import { type CipherGCMTypes, createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { type AuthenticatedMechanism, checkParameters, isAuthenticated, padded, type SymmetricMechanism } from '../cipher-parameters.ts'
 import { cipherName, lacks } from '../mechanisms.ts'
@@ -34,9 +34,9 @@ function encryptSymmetric(partition: string, held: HeldKey, mechanism: Symmetric
   const key = held.key
   if (isAuthenticated(mechanism)) {
     const cipher = createCipheriv(openssl as CipherGCMTypes, key, iv, { authTagLength: mechanism.tagLength })
-    if (mechanism.additionalData.length > 0) cipher.setAAD(mechanism.additionalData)
-    const out = cipher.update(data)
-    // Both are streams: final() adds no bytes, it makes the tag.
+    if (mechanism.additionalData.length > 0) cipher.setAAD(mechanism.additionalData, { plaintextLength: data.length })
+    const out = cipher.update(atOnce(data))
+    // All are streams: final() adds no bytes, it makes the tag.
     cipher.final()
     return { data: out, tag: cipher.getAuthTag() }
   }
@@ -63,14 +63,24 @@ function decryptAuthenticated(
   checkTag(mechanism, tag)
   const { cipher: openssl, iv } = prepare(partition, held, mechanism, data)
   const decipher = createDecipheriv(openssl as CipherGCMTypes, held.key, iv, { authTagLength: mechanism.tagLength })
-  if (mechanism.additionalData.length > 0) decipher.setAAD(mechanism.additionalData)
+  if (mechanism.additionalData.length > 0) decipher.setAAD(mechanism.additionalData, { plaintextLength: data.length })
   decipher.setAuthTag(tag)
   return attempt(tagDoesNotMatch, () => {
-    const out = decipher.update(data)
+    const out = decipher.update(atOnce(data))
     decipher.final()
     return out
   })
 }
+
+/**
+ * CCM takes its data in one update even when there is none. Node.js 20 hands OpenSSL a null pointer for some empty arrays, which is no update:
+ * the tag of an empty message would be neither made nor checked.
+ */
+function atOnce(data: Uint8Array): Uint8Array {
+  return data.length === 0 ? emptyWithAddress : data
+}
+
+const emptyWithAddress = Buffer.alloc(1).subarray(0, 0)
 
 export const doesNotDecrypt = 'The ciphertext does not decrypt: wrong key, IV or padding method, or altered ciphertext.'
 export const tagDoesNotMatch = 'The authentication tag does not match: wrong key, IV, additional data, or altered ciphertext.'
@@ -104,5 +114,21 @@ export function prepare(
   const size = keyOf(held, 'secret', name).symmetricKeySize ?? 0
   const cipher = byLength[size]
   if (cipher === undefined) throw lacks(partition, name, `this key has ${size * 8} bits`)
-  return { cipher, iv: checkParameters(name, algorithm === 'AES' ? 16 : 8, mechanism, data) }
+  const iv = checkParameters(name, algorithm === 'AES' ? 16 : 8, mechanism, data)
+  if (mechanism.cipher === 'XTS') checkHalves(name, cipher, held.key, iv)
+  return { cipher, iv }
+}
+
+/** OpenSSL finds out a key whose halves are the same when it encrypts, and only then: it is asked before decryption too. */
+function checkHalves(name: string, cipher: string, key: KeyObject, iv: Uint8Array): void {
+  try {
+    createCipheriv(cipher, key, iv)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_OSSL_XTS_DUPLICATED_KEYS')) throw error
+    throw new KmipError(
+      'InvalidField',
+      `${name} takes a key whose two halves differ, and those of this key are the same (SP 800-38E). Make another key.`,
+      { cause: error },
+    )
+  }
 }

@@ -11,6 +11,11 @@ export const ciphers: Readonly<Record<MechanismName, Readonly<Record<number, str
   'AES-CBC': { 16: 'aes-128-cbc', 24: 'aes-192-cbc', 32: 'aes-256-cbc' },
   'AES-CTR': { 16: 'aes-128-ctr', 24: 'aes-192-ctr', 32: 'aes-256-ctr' },
   'AES-GCM': { 16: 'aes-128-gcm', 24: 'aes-192-gcm', 32: 'aes-256-gcm' },
+  'AES-CFB128': { 16: 'aes-128-cfb', 24: 'aes-192-cfb', 32: 'aes-256-cfb' },
+  'AES-OFB': { 16: 'aes-128-ofb', 24: 'aes-192-ofb', 32: 'aes-256-ofb' },
+  'AES-CCM': { 16: 'aes-128-ccm', 24: 'aes-192-ccm', 32: 'aes-256-ccm' },
+  // Two keys in one: XTS of AES-128 and of AES-256.
+  'AES-XTS': { 32: 'aes-128-xts', 64: 'aes-256-xts' },
   'DES3-ECB': { 16: 'des-ede', 24: 'des-ede3' },
   'DES3-CBC': { 16: 'des-ede-cbc', 24: 'des-ede3-cbc' },
   ChaCha20: { 32: 'chacha20' },
@@ -48,7 +53,7 @@ function* listMechanisms(): Generator<MechanismName> {
     yield* [`HASH-${name}`, `HMAC-${name}`, `RSA-PKCS1-${name}`, `RSA-PSS-${name}`, `ECDSA-${name}`]
   }
   for (const algorithm of Object.keys(symmetricKeys)) yield `GENERATE-${algorithm}`
-  yield* ['GENERATE-RSA', 'GENERATE-Ed25519', 'GENERATE-Ed448']
+  yield* ['GENERATE-AES-512', 'GENERATE-RSA', 'GENERATE-Ed25519', 'GENERATE-Ed448']
   for (const [name, curve] of Object.entries(curves)) {
     if (nodeCurves.has(curve.node)) yield `GENERATE-EC-${name}`
   }

@@ -1,0 +1,29 @@
+import type { Refusal } from '../contracts/partition.ts'
+import { feedbackVectors, wholeVectors } from '../contracts/partition-mode-vectors.ts'
+
+const lacks = (says: RegExp): Refusal => ({ reason: 'UnsupportedCryptographicParameters', says })
+
+const feedback = ['AES-CFB and AES-OFB take data of any length, and an IV of a block', lacks(/mechanism AES-(CFB128|OFB)/)] as const
+
+/** The cases of the partition contract about a mode, beside its vectors. */
+const casesOf: Readonly<Record<'CFB' | 'OFB' | 'CCM' | 'XTS', readonly (readonly [string, Refusal])[]>> = {
+  CFB: [feedback],
+  OFB: [feedback],
+  CCM: [['AES-CCM: what was altered is found out, and what does not fit is refused', lacks(/mechanism AES-CCM/)]],
+  XTS: [
+    ['AES-XTS: both halves of the key, a tweak, and a whole data unit', lacks(/mechanism AES-XTS/)],
+    ['an AES key of 512 bits is two keys, for XTS alone', lacks(/mechanism GENERATE-AES-512/)],
+  ],
+}
+
+/** The refusals of a token that lacks these modes of AES, each named as the mechanism that it lacks. */
+export function modeRefusals(lacking: readonly ('CFB' | 'OFB' | 'CCM' | 'XTS')[]): Readonly<Record<string, Refusal>> {
+  const lacked: ReadonlySet<string> = new Set(lacking)
+  const vectors = [...feedbackVectors, ...wholeVectors].filter(({ mechanism }) => lacked.has(mechanism.cipher))
+  // A key of 512 bits is refused before it comes to its mode.
+  const cases = vectors.map(
+    ({ name, type, mechanism }) =>
+      [name, lacks(type.length === 512 ? /mechanism GENERATE-AES-512/ : new RegExp(`mechanism AES-${mechanism.cipher}`))] as const,
+  )
+  return { ...Object.fromEntries(cases), ...Object.fromEntries(lacking.flatMap((mode) => casesOf[mode])) }
+}
