@@ -40,7 +40,7 @@ Correlation Value that it answered, the last of them with Final Indicator also. 
 - IV, additional data and (Decrypt) the tag come with the first part, the signature or MAC to verify with the first or the last. Cryptographic Parameters of
   later parts are not looked at.
 - Decrypt with an authentication tag answers its plain text with the last part, once the tag is verified.
-- In parts there are no RSA encryption, EdDSA, CMAC, GMAC, and no Digested Data: they work on the whole.
+- In parts there are no RSA encryption, EdDSA, CCM, XTS, CMAC, GMAC, and no Digested Data: they work on the whole.
 - A stream belongs to the tenant, user, operation and key that began it, and lives in the node that answered its first part; the user's other connections to
   that node may send parts, one after another. A part that is refused ends it (but for a Correlation Value that is not its client's), and so does a batch that
   is undone, a node's end, and \`limits.streamIdleTimeout\`. Nothing of it is stored.

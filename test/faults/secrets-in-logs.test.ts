@@ -206,7 +206,8 @@ async function meetRefusals(client: Client, { ca, cert, key: privateKey }: Serve
   const use = (cryptographicParameters: object, uniqueIdentifier = key) =>
     client.call('Encrypt', { uniqueIdentifier, cryptographicParameters, data } as RequestPayload<'Encrypt'>)
   await refused(use({ blockCipherMode: 'ECB', paddingMethod: 'None' }))
-  await refused(use({ blockCipherMode: 'XTS' }))
+  await refused(use({ blockCipherMode: 'PCBC' }))
+  await refused(use({ blockCipherMode: 'CCM' }))
   await refused(use(gcm, 'no-such-key'))
   await refused(
     client.call('Decrypt', {
