@@ -30,7 +30,7 @@ const violationsIn = ({ violations }: ChaosReport) => violations.map(violationTe
 test.serial(
   'every kind of fault under load: every answer has its place in one order, all nodes serve again; planted faults are found out',
   async (t) => {
-    t.timeout(300_000)
+    t.timeout(480_000)
     const { report, words } = await chaos('--quick', '--plants')
     t.log(words)
     t.deepEqual(violationsIn(report), [])
@@ -51,7 +51,7 @@ test.serial(
 )
 
 test.serial('the same on loopback, with relays in place of a network', async (t) => {
-  t.timeout(200_000)
+  t.timeout(300_000)
   const { report, words } = await chaos('--quick', '--network', 'proxies', '--kinds', 'leader isolated,late lines')
   t.log(words)
   t.is(report.network, 'proxies')

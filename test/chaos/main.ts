@@ -108,7 +108,7 @@ async function run(cluster: ChaosCluster, seed: number, plantFile: string): Prom
     history,
     random,
     faults: options.minutes === undefined ? random.shuffled(possible) : rounds(possible, random),
-    hold: options.quick ? [1_000, 2_500] : [1_000, 8_000],
+    hold: options.quick ? [700, 1_800] : [1_000, 8_000],
     isOver: () => options.minutes !== undefined && performance.now() > end,
     say,
   })
