@@ -119,7 +119,9 @@ async function useEverything(client: Client): Promise<void> {
     tag: sealed.tag,
   })
   const macKey = await register({ objectType: 'SymmetricKey', symmetricKey: raw('HMAC_SHA256', secret('registered HMAC key')) })
-  await call('MAC', { uniqueIdentifier: macKey, cryptographicParameters: hmac, data: secret('data of a MAC') })
+  const macRequest = { uniqueIdentifier: macKey, cryptographicParameters: hmac, data: secret('data of a MAC') }
+  const { macData } = await call('MAC', macRequest)
+  await call('MACVerify', { ...macRequest, macData })
   await call('Hash', { cryptographicParameters: { hashingAlgorithm: 'SHA_256' }, data: secret('data of a hash') })
   await register({
     objectType: 'SecretData',
