@@ -6,6 +6,7 @@ import {
   type ReplicaEntry,
   type ReplicaWrite,
   type Revision,
+  type RevisionChange,
   type Stored,
   systemSpace,
 } from '../store/index.ts'
@@ -23,8 +24,8 @@ export interface ReplicaTarget {
   revision(): Revision
   /** What it holds now. */
   readonly replica: { read(place: Place): Stored | undefined }
-  /** Stores the writes and the reached revision in one transaction; called in the order of revisions, resolved when readers can see it. */
-  apply(revision: Revision, writes: readonly ReplicaWrite[]): Promise<void>
+  /** Stores what these revisions wrote, in their order, and the last of them as reached, in one transaction; resolved when readers can see it. */
+  apply(changes: readonly RevisionChange[]): Promise<void>
   /** The groups that it has values of. */
   groups(): readonly Group[]
   /**
@@ -55,6 +56,7 @@ export class WatchFeed {
   readonly #options: WatchFeedOptions
   #reached: Revision
   #snapshots = 0
+  #said = { why: '', until: 0 }
   #problem: string | undefined = 'the replica has not met the cluster yet'
   #waiters: { readonly revision: Revision; readonly wake: (reached: boolean) => void }[] = []
   #stop: (() => void) | undefined
@@ -168,11 +170,19 @@ export class WatchFeed {
         if (this.#closed) return
         if (error instanceof NewerFormat) return this.#endAt(error)
         this.#problem ??= `the watch was lost: ${describeFailure(error)}`
-        this.#options.log('warn', `the watch at ${this.#options.client.endpoints[endpoint]} ended: ${describeFailure(error)}`)
+        this.#say(describeFailure(error), endpoint)
         if (this.#endpoint === endpoint) this.#endpoint = (endpoint + 1) % this.#options.client.endpoints.length
         await sleep(retryMilliseconds)
       }
     }
+  }
+
+  /** Not again for a while: what ends every watch (a full disk) would fill the log. */
+  #say(why: string, endpoint: number): void {
+    const now = performance.now()
+    if (why === this.#said.why && now < this.#said.until) return
+    this.#said = { why, until: now + quietMilliseconds }
+    this.#options.log('warn', `the watch at ${this.#options.client.endpoints[endpoint]} ended: ${why}`)
   }
 
   #endAt({ message }: NewerFormat): void {
@@ -217,7 +227,7 @@ export class WatchFeed {
   async #copyFrom(endpoint: number): Promise<void> {
     const { client, keys, replica, log, onNonce } = this.#options
     this.#problem = 'the replica is being copied from the cluster'
-    await replica.apply(Math.max(replica.revision(), 1), [{ place: copying, value: Buffer.of(1) }])
+    await replica.apply([{ revision: Math.max(replica.revision(), 1), writes: [{ place: copying, value: Buffer.of(1) }] }])
     const groups = replica.groups()
     let count = 0
     let revision = 0
@@ -227,10 +237,11 @@ export class WatchFeed {
       for (const { nonce, revision: changedAt } of page.entries) if (nonce !== undefined) onNonce(nonceText(nonce), changedAt)
       await replica.copy(rangesOf(keys, groups, page.after, page.through), page.entries, ownPlaces)
     }
-    await replica.apply(revision, [
+    const done = [
       { place: copying, value: undefined },
       { place: ofCluster, value: Buffer.from(this.#cluster) },
-    ])
+    ]
+    await replica.apply([{ revision, writes: done }])
     this.#snapshots++
     this.#needsSnapshot = false
     this.#advance(revision)
@@ -321,8 +332,7 @@ export class WatchFeed {
       const nonce = type === 'PUT' ? nonceOf(kv.value) : undefined
       if (nonce !== undefined) onNonce(nonceText(nonce), revision)
     }
-    // Handed over in order without waiting in between: the replica stores what arrives together in one disk transaction.
-    await Promise.all([...revisions].map(([revision, writes]) => replica.apply(revision, writes)))
+    await replica.apply([...revisions].map(([revision, writes]) => ({ revision, writes })))
     this.#advance([...revisions.keys()].at(-1)!)
   }
 
@@ -349,6 +359,7 @@ const ofCluster: Place = { space: systemSpace, kind: 'setting', id: 'replica-is-
 export const ownPlaces: readonly Place[] = [copying, ofCluster]
 
 const retryMilliseconds = 100
+const quietMilliseconds = 10_000
 /** How long a member has to begin its watch before it may count as silent. */
 const settlingMilliseconds = 300
 const callMilliseconds = 1000

@@ -5,6 +5,12 @@ export interface ReplicaWrite extends Write {
   readonly nonce?: Uint8Array
 }
 
+/** All that one revision changed. */
+export interface RevisionChange {
+  readonly revision: Revision
+  readonly writes: readonly ReplicaWrite[]
+}
+
 /** A write with the revision that made it. */
 export interface ReplicaEntry extends ReplicaWrite {
   readonly revision: Revision

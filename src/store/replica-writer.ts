@@ -1,23 +1,26 @@
 import { Application, readCount } from './apply-writes.ts'
 import { type Database, openDatabase } from './database.ts'
+import { diskProblem } from './disk-problem.ts'
 import { dropReplicaAfterReboot, takeFolder } from './folder-lock.ts'
 import { headKey, valueKey } from './keys.ts'
 import type { Place, Revision } from './ledger.ts'
 import { type Group, groupsIn, idsIn, type PlaceRange } from './place-ranges.ts'
 import { LocalReplica } from './replica.ts'
 import { ReplicaCheck } from './replica-check.ts'
-import type { ReplicaEntry, ReplicaWrite } from './replica-entry.ts'
+import type { ReplicaEntry, RevisionChange } from './replica-entry.ts'
 import { takeForCluster } from './store-owner.ts'
 
 /** The one writer of a replica that follows another ledger (a cluster's). Never synced: after a crash of the machine it begins empty. */
 export class ReplicaWriter {
   readonly #database: Database
+  readonly #directory: string
   readonly #release: () => void
   readonly replica: LocalReplica
   readonly check: ReplicaCheck
 
   /** @throws Error when the folder is in use already, of a format that this program does not know, or holds what is in no cluster */
   constructor(directory: string) {
+    this.#directory = directory
     this.#release = takeFolder(directory)
     try {
       takeForCluster(directory)
@@ -37,14 +40,18 @@ export class ReplicaWriter {
     return this.replica.revision()
   }
 
-  /** All writes of one revision and the revision itself, in one transaction; resolves when every process of the node can see them. */
-  async apply(revision: Revision, writes: readonly ReplicaWrite[]): Promise<void> {
-    await this.#database.childTransaction(() => {
-      const application = new Application(this.#database)
-      for (const write of writes) application.write(write, revision, write.nonce)
-      application.finish(revision)
+  /**
+   * All writes of these revisions, in their order, and the last revision itself, in one transaction: no failure leaves one out that is before
+   * another. Resolves when every process of the node can see them.
+   * @throws Error that says what is wrong with the disk; nothing is stored then
+   */
+  async apply(changes: readonly RevisionChange[]): Promise<void> {
+    const last = changes.at(-1)
+    if (last === undefined) return
+    await this.#store((application) => {
+      for (const { revision, writes } of changes) for (const write of writes) application.write(write, revision, write.nonce)
+      application.finish(last.revision)
     })
-    this.replica.renew()
   }
 
   groups(): readonly Group[] {
@@ -57,8 +64,7 @@ export class ReplicaWriter {
    * that nothing is said of are removed, but `kept`. The revision reached stays as it is.
    */
   async copy(ranges: readonly PlaceRange[], entries: readonly ReplicaEntry[], kept: readonly Place[]): Promise<void> {
-    await this.#database.childTransaction(() => {
-      const application = new Application(this.#database)
+    await this.#store((application) => {
       const stay = new Set([...kept, ...entries.map(({ place }) => place)].map(nameOf))
       for (const range of ranges) {
         for (const id of idsIn(this.#database, range)) {
@@ -69,6 +75,14 @@ export class ReplicaWriter {
       for (const entry of entries) application.copy(entry, entry.revision, entry.nonce)
       application.finish(readCount(this.#database.getBinaryFast(headKey)))
     })
+  }
+
+  async #store(work: (application: Application) => void): Promise<void> {
+    try {
+      await this.#database.childTransaction(() => work(new Application(this.#database)))
+    } catch (error) {
+      throw new Error(await diskProblem(this.#directory, error), { cause: error })
+    }
     this.replica.renew()
   }
 

@@ -132,7 +132,7 @@ test('what is wrong with the etcd or with the node is said before it serves', as
     await t.throwsAsync(start({ prefix: 'wrong/', ...options }), { message: problem }, name)
   }
   const used = memoryReplica()
-  await used.apply(7, [])
+  await used.apply([{ revision: 7, writes: [] }])
   await t.throwsAsync(start({ prefix: 'used/', replica: used }), { message: /holds what was not copied from .*use a new data folder/ })
   await (await start({ prefix: 'moved/' })).close()
   await t.throwsAsync(start({ prefix: 'other/', folder: join(folder, 'origin-moved') }), {

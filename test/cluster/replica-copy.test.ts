@@ -183,10 +183,11 @@ test.serial('a replica of another cluster takes this one’s history, though it 
   await cp(folder('read'), folder('foreign'), { recursive: true })
   const writer = new ReplicaWriter(folder('foreign'))
   const place: Place = { space: systemSpace, kind: 'setting', id: 'replica-is-of-cluster' }
-  await writer.apply(writer.revision(), [
+  const writes = [
     { place, value: Buffer.from('another') },
     { place: objectPlace('of another history'), value: Buffer.from('v'), terms: [term('all', 'x')] },
-  ])
+  ]
+  await writer.apply([{ revision: writer.revision(), writes }])
   await writer.close()
   const returning = open('foreign')
   await untilPassed(returning)
@@ -198,7 +199,8 @@ test.serial('a replica of another cluster takes this one’s history, though it 
 test.serial('a replica that is ahead of the cluster takes the cluster’s history, places of its own removed', async (t) => {
   await cp(absent, folder('ahead'), { recursive: true })
   const writer = new ReplicaWriter(folder('ahead'))
-  await writer.apply(1_000_000_000, [{ place: objectPlace('of another history'), value: Buffer.from('v'), terms: [term('all', 'x')] }])
+  const writes = [{ place: objectPlace('of another history'), value: Buffer.from('v'), terms: [term('all', 'x')] }]
+  await writer.apply([{ revision: 1_000_000_000, writes }])
   await writer.close()
   const returning = open('ahead')
   await untilPassed(returning)

@@ -52,7 +52,7 @@ test('a cluster’s replica of another boot begins empty, that of this one goes 
   const { directory, remove } = await ledgerFolder()
   const place = { space: 't/a' as Space, kind: 'object', id: 'a' } as const
   const first = new ReplicaWriter(directory)
-  await first.apply(5, [{ place, value: Buffer.from('v'), nonce: Buffer.alloc(16, 1) }])
+  await first.apply([{ revision: 5, writes: [{ place, value: Buffer.from('v'), nonce: Buffer.alloc(16, 1) }] }])
   await first.close()
   const second = new ReplicaWriter(directory)
   t.is(second.revision(), 5)

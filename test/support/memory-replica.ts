@@ -19,11 +19,13 @@ export function memoryReplica(): MemoryReplica {
   return {
     replica: { read },
     revision: () => reached,
-    async apply(revision, writes) {
-      reached = revision
-      for (const { place, value } of writes) {
-        if (value === undefined) values.delete(nameOf(place))
-        else values.set(nameOf(place), { value, revision })
+    async apply(changes) {
+      for (const { revision, writes } of changes) {
+        reached = revision
+        for (const { place, value } of writes) {
+          if (value === undefined) values.delete(nameOf(place))
+          else values.set(nameOf(place), { value, revision })
+        }
       }
     },
     groups() {
