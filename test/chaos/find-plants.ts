@@ -50,7 +50,7 @@ export async function findPlants({ at, random, file }: PlantOptions): Promise<Pl
 }
 
 /** Milliseconds: more than the processes take to see what is planted. */
-const settled = 500
+const settled = 1_000
 const lookEvery = 400
 const longestMilliseconds = 30_000
 const controlMilliseconds = 4_000
