@@ -5,6 +5,7 @@ import { EtcdClient } from './etcd-client.ts'
 import { type EtcdLedger, openEtcdLedger } from './etcd-ledger.ts'
 import { type Member, memberLimits, startMember } from './etcd-member.ts'
 import { evictedProblem, lookAtOwnMember } from './eviction.ts'
+import { foreignCluster } from './foreign-cluster.ts'
 import { forgetNode, refuseNewerFormat } from './format-watch.ts'
 import { type CertifyPeer, type JoinListener, startJoinListener } from './join-listener.ts'
 import { Keys } from './keys.ts'
@@ -83,6 +84,8 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
           return false
         })
   await renewed()
+  const foreign = await foreignCluster(membership.endpoints.slice(1), paths.tls)
+  if (foreign !== undefined) throw new Error(foreign)
   const binary = (await findEtcd(options.etcd)).path
   const member = await startMember({
     binary,
@@ -154,7 +157,18 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     await remember({ endpoints })
   }
   let learned: Promise<void> = Promise.resolve()
-  const learnNow = () => (learned = learn().catch(() => client.moveOn(client.preferred)))
+  /** A majority that does not answer may have been given up. */
+  const ask = async () => {
+    const why = await foreignCluster(known.endpoints.slice(1), paths.tls)
+    if (why === undefined || ledger.problem() === why) return
+    ledger.leave(why)
+    log('error', why)
+  }
+  const learnNow = () =>
+    (learned = learn().catch(() => {
+      client.moveOn(client.preferred)
+      return ask()
+    }))
   const learning = setInterval(learnNow, learnMilliseconds)
   // A node that was evicted while it was away hears of it before it answers anything, if there is somebody to tell.
   for (const endpoint of membership.memberId === undefined ? [] : [...membership.endpoints.keys()].slice(1)) {
