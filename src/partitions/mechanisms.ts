@@ -40,7 +40,8 @@ export function wrapName(algorithm: AlgorithmName, mechanism: WrapMechanism): Me
 /** `GENERATE-AES`, `GENERATE-EC-P_256`; `GENERATE-AES-512` for the two keys of XTS-AES-256. */
 export function generateName(type: KeyType): MechanismName {
   if (type.algorithm === 'AES' && type.length === 512) return 'GENERATE-AES-512'
-  return type.curve === undefined ? `GENERATE-${type.algorithm}` : `GENERATE-EC-${type.curve}`
+  const named = type.curve === undefined || type.algorithm === 'Ed25519' || type.algorithm === 'Ed448'
+  return named ? `GENERATE-${type.algorithm}` : `GENERATE-EC-${type.curve}`
 }
 
 /** Refuses what a partition lacks, naming it and the way to see what there is. */

@@ -171,7 +171,20 @@ export const hmacVectors: readonly MacVector[] = [
     data: 'Test Using Larger Than Block-Size Key - Hash Key First',
     mac: '60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54',
   },
+  nistSha3('SHA3_224', 144, 'd8b733bcf66c644a12323d564e24dcf3fc75f231f3b67968359100c7'),
+  nistSha3('SHA3_256', 136, '68b94e2e538a9be4103bebb5aa016d47961d4d1aa906061313b557f8af2c3faa'),
+  nistSha3('SHA3_384', 104, 'a27d24b592e8c8cbf6d4ce6fc5bf62d8fc98bf2d486640d9eb8099e24047837f5f3bffbe92dcce90b4ed5b1e7e44fa90'),
+  nistSha3(
+    'SHA3_512',
+    72,
+    '544e257ea2a3e5ea19a590e6a24b724ce6327757723fe2751b75bf007d80f6b360744bf1b7a88ea585f9765b47911976d3191cf83c039f5ffab0d29cc9d9b6da',
+  ),
 ]
+
+/** NIST's example values with a key as long as the hash's block. */
+function nistSha3(hash: HashName, block: number, mac: string): MacVector {
+  return { name: `HMAC-${hash}, NIST example`, hash, key: counting(block), data: 'Sample message for keylen=blocklen', mac }
+}
 
 export const hashVectors: readonly { readonly hash: HashName; readonly digest: string }[] = [
   { hash: 'MD5', digest: '900150983cd24fb0d6963f7d28e17f72' },

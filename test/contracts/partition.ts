@@ -12,6 +12,7 @@ import type {
   SignMechanism,
   WrappedKey,
 } from '../../src/partitions/index.ts'
+import { eddsaVectors } from './partition-eddsa-vectors.ts'
 import { feedbackVectors, wholeVectors } from './partition-mode-vectors.ts'
 import { cipherVectors, hashVectors, hmacVectors, wrapVectors } from './partition-vectors.ts'
 
@@ -337,6 +338,18 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
     })
   }
 
+  for (const { name, type, ...vector } of eddsaVectors) {
+    contract(name, async (t, p) => {
+      const privateKey = await put('private', type, bytes(vector.privateKey), locked)
+      const publicKey = await put('public', type, bytes(vector.publicKey))
+      const data = bytes(vector.message)
+      t.is(hex(await p.sign(privateKey, { scheme: 'EdDSA' }, data)), vector.signature)
+      t.true(await p.verify(publicKey, { scheme: 'EdDSA' }, data, bytes(vector.signature)))
+      t.false(await p.verify(publicKey, { scheme: 'EdDSA' }, message, bytes(vector.signature)))
+      t.false(await p.verify(publicKey, { scheme: 'EdDSA' }, data, bytes(vector.signature).subarray(1)))
+    })
+  }
+
   contract('signatures are those that others make and check', async (t, p) => {
     const { privateKey, publicKey } = referPair(await p.generateKeyPair(p256, locked))
     const spki = await p.reveal(publicKey)
@@ -456,6 +469,16 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
     const iv = randomBytes(12)
     const { tag } = await p.encrypt(key, { cipher: 'GCM', iv, additionalData: message, tagLength: 16 }, new Uint8Array())
     t.deepEqual(Buffer.from(await p.mac(key, { mac: 'GMAC', iv }, message)), Buffer.from(tag!))
+  })
+
+  contract('GMAC, the CAVP vectors of SP 800-38D', async (t, p) => {
+    const key = await put('secret', { algorithm: 'AES', length: 128 }, bytes('77be63708971c4e240d1cb79e8d77feb'))
+    const mechanism = { mac: 'GMAC', iv: bytes('e0e00f19fed7ba0136a797f3') } as const
+    const data = bytes('7a43ec1d9c0a5a78a0b16533a6213cab')
+    t.is(hex(await p.mac(key, mechanism, data)), '209fcc8d3675ed938e9c7166709dd946')
+    t.true(await p.verifyMac(key, mechanism, data, bytes('209fcc8d3675ed938e9c7166709dd946')))
+    t.false(await p.verifyMac(key, mechanism, message, bytes('209fcc8d3675ed938e9c7166709dd946')))
+    await refused(t, 'InvalidField', p.mac(key, { mac: 'GMAC', iv: new Uint8Array() }, data))
   })
 
   contract('the Digest of a key that never leaves', async (t, p) => {

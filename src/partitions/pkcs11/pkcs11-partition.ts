@@ -187,6 +187,7 @@ export class Pkcs11Partition implements Partition {
   ): Promise<WrappedKey> {
     const label = { kind, type, policy }
     checkLength(this.#token, type)
+    if (kind === 'private') checkCurve(this.#token, type)
     const { name, mechanism: native } = this.#wrapMechanism(wrapping, mechanism)
     const isKey = kind === 'secret' || kind === 'private'
     const template = this.#keys.template(label, isKey ? 'wrapped' : 'plain')
@@ -249,6 +250,7 @@ export class Pkcs11Partition implements Partition {
     if (label.kind === 'secret') checkLength(this.#token, label.type ?? { algorithm: 'HMAC_SHA256', length: value.length * 8 })
     // An AES key of more than 256 bits is two keys, for XTS alone.
     if (label.type?.algorithm === 'AES' && label.type.length > 256) this.#offered('AES-XTS')
+    if (label.kind === 'private') checkCurve(this.#token, label.type)
     if (label.kind === 'public') fromSpki(value)
     if (label.kind === 'data' || label.kind === 'public') return this.#keys.sealData(label, value)
     return this.#keys.admit(label, await this.#keys.bringIn(label, value))
@@ -375,6 +377,12 @@ function checkLength(token: Token, type: KeyType | undefined): void {
     'InvalidField',
     `A key of ${type.length} bits cannot be kept by a token: above ${longestFilled * 8} bits the length must be a multiple of 64.`,
   )
+}
+
+/** A private key of a curve that the token does not make is not taken in either: modules answer it with a failure of their own. */
+function checkCurve(token: Token, type: KeyType | undefined): void {
+  if (type === undefined || type.algorithm === 'RSA' || token.names.has(generateName(type))) return
+  throw lacks(token.name, generateName(type))
 }
 
 function isAligned(type: KeyType | undefined): boolean {

@@ -1,5 +1,7 @@
 import type { Refusal } from '../contracts/partition.ts'
+import { eddsaVectors } from '../contracts/partition-eddsa-vectors.ts'
 import { feedbackVectors, wholeVectors } from '../contracts/partition-mode-vectors.ts'
+import { hmacVectors } from '../contracts/partition-vectors.ts'
 
 const lacks = (says: RegExp): Refusal => ({ reason: 'UnsupportedCryptographicParameters', says })
 
@@ -27,3 +29,13 @@ export function modeRefusals(lacking: readonly ('CFB' | 'OFB' | 'CCM' | 'XTS')[]
   )
   return { ...Object.fromEntries(cases), ...Object.fromEntries(lacking.flatMap((mode) => casesOf[mode])) }
 }
+
+/** The refusals of a token without EdDSA, which takes no keys of its curves in. */
+export const eddsaRefusals: Readonly<Record<string, Refusal>> = Object.fromEntries(
+  eddsaVectors.map(({ name, type }) => [name, lacks(new RegExp(`mechanism GENERATE-${type.algorithm}\\.`))]),
+)
+
+/** The refusals of a token without HMAC by SHA-3. */
+export const hmacSha3Refusals: Readonly<Record<string, Refusal>> = Object.fromEntries(
+  hmacVectors.filter(({ hash }) => hash.startsWith('SHA3')).map(({ name, hash }) => [name, lacks(new RegExp(`mechanism HMAC-${hash}`))]),
+)
