@@ -178,7 +178,7 @@ const refusals: readonly (readonly [string, KeyObjectType, KeyFormat, KeyMateria
     aes.subarray(1),
     { algorithm: 'AES' },
     'InvalidField',
-    'An AES key has 16, 24, 32 bytes, not 15.',
+    'An AES key has 16, 24, 32, 64 bytes, not 15.',
   ],
   [
     'no algorithm',
