@@ -107,7 +107,8 @@ function madeKeys(): string[] {
     symmetricRows(algorithm as AlgorithmName, lengths),
   )
   rows.push(['RSA', '1024 to 8192, a multiple of 8', 'GENERATE-RSA'])
-  rows.push(['Ed25519', 'Curve25519', 'GENERATE-Ed25519'], ['Ed448', 'Curve448', 'GENERATE-Ed448'])
+  rows.push(['Ed25519, or EC on its curve', 'Curve25519', 'GENERATE-Ed25519'], ['Ed448, or EC on its curve', 'Curve448', 'GENERATE-Ed448'])
+  rows.push(['ECDH (X25519)', 'Curve25519', 'GENERATE-X25519'], ['ECDH (X448)', 'Curve448', 'GENERATE-X448'])
   const curveNames = Object.keys(curves) as (keyof typeof curves)[]
   rows.push(['EC, ECDSA, ECDH', curveNames.map((curve) => shown('RecommendedCurve', curve)).join(', '), 'GENERATE-EC-P_256'])
   return rows.map(([what, lengths, name]) => {

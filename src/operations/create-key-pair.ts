@@ -9,7 +9,7 @@ import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
 import { withTemplates } from './templates.ts'
 
 /**
- * Create Key Pair (KMIP 2.1 §6.1.9): an RSA, elliptic-curve, Ed25519 or Ed448 pair, generated in the tenant's partition; each key links to
+ * Create Key Pair (KMIP 2.1 §6.1.9): an RSA, elliptic-curve, Ed25519, Ed448, X25519 or X448 pair, generated in the tenant's partition; each key links to
  * the other.
  * @throws KmipError InvalidField, UnsupportedCryptographicParameters for what the partition cannot make.
  */
@@ -30,7 +30,7 @@ export async function createKeyPair(context: Context, request: RequestPayload<'C
     uniqueIdentifier: publicKeyUniqueIdentifier,
     objectType: 'PublicKey',
     given: [...publicAttributes, link('PrivateKeyLink', privateKeyUniqueIdentifier)],
-    form: { keyFormatType: defaultFormat('PublicKey', type.algorithm) },
+    form: { keyFormatType: defaultFormat('PublicKey', type.algorithm, type.curve) },
     key: pair.publicKey,
     policy: pair.publicKey.policy,
     generated: true,
@@ -40,7 +40,7 @@ export async function createKeyPair(context: Context, request: RequestPayload<'C
     uniqueIdentifier: privateKeyUniqueIdentifier,
     objectType: 'PrivateKey',
     given: [...privateAttributes, link('PublicKeyLink', publicKeyUniqueIdentifier)],
-    form: { keyFormatType: defaultFormat('PrivateKey', type.algorithm) },
+    form: { keyFormatType: defaultFormat('PrivateKey', type.algorithm, type.curve) },
     key: pair.privateKey,
     policy,
     generated: true,
@@ -71,7 +71,7 @@ function pairType(privateGiven: readonly AttributeInstance[], publicGiven: reado
       'InvalidField',
       `No curve is known by ${length} bits alone: give Cryptographic Domain Parameters with a Recommended Curve.`,
     )
-  const bits = bitsOf(curve) ?? length
+  const bits = bitsOf(algorithm, curve) ?? length
   if (bits === undefined) throw new KmipError('InvalidField', `The size of ${curve} is not known: give a Cryptographic Length.`)
   if (length !== undefined && length !== bits)
     throw new KmipError('InvalidField', `${curve} has ${bits} bits, the request says Cryptographic Length ${length}.`)
@@ -83,7 +83,9 @@ function isCurveAlgorithm(algorithm: AlgorithmName): boolean {
 }
 
 /** Curves carry their size in their names: `P_256`, `SECP256K1`, `BRAINPOOLP320R1`. */
-function bitsOf(curve: CurveName): number | undefined {
+function bitsOf(algorithm: AlgorithmName, curve: CurveName): number | undefined {
+  // Ed448 keys have a bit for the sign and fill up their last byte (RFC 8032 §5.2), X448 keys do not.
+  if (algorithm === 'ECDH' && curve === 'CURVE448') return 448
   const digits = /(?:^[PKB]_|^SECP|^SECT|^BRAINPOOLP)(\d{3})/.exec(curve)?.[1]
   return curveBits[curve] ?? (digits === undefined ? undefined : Number(digits))
 }

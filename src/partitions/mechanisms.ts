@@ -6,6 +6,15 @@ export function isCurveAlgorithm(algorithm: AlgorithmName): boolean {
   return algorithm === 'EC' || algorithm === 'ECDSA' || algorithm === 'ECDH'
 }
 
+/** What is made on Curve25519 and Curve448: keys that agree for ECDH (RFC 7748), keys that sign for the other names (RFC 8032). */
+export function edwardsPair({ algorithm, curve }: KeyType): 'Ed25519' | 'Ed448' | 'X25519' | 'X448' | undefined {
+  if (algorithm === 'Ed25519' || algorithm === 'Ed448') return algorithm
+  if (!isCurveAlgorithm(algorithm)) return undefined
+  if (curve === 'CURVE25519') return algorithm === 'ECDH' ? 'X25519' : 'Ed25519'
+  if (curve === 'CURVE448') return algorithm === 'ECDH' ? 'X448' : 'Ed448'
+  return undefined
+}
+
 const rsaBits = { least: 1024, most: 8192 }
 
 /** @throws KmipError InvalidField for a length of an RSA modulus, in bits, that no partition makes. */
@@ -37,11 +46,12 @@ export function wrapName(algorithm: AlgorithmName, mechanism: WrapMechanism): Me
   return `WRAP-${'wrap' in mechanism ? mechanism.wrap : cipherName(algorithm, mechanism)}`
 }
 
-/** `GENERATE-AES`, `GENERATE-EC-P_256`; `GENERATE-AES-512` for the two keys of XTS-AES-256. */
+/** `GENERATE-AES`, `GENERATE-EC-P_256`, `GENERATE-X25519`; `GENERATE-AES-512` for the two keys of XTS-AES-256. */
 export function generateName(type: KeyType): MechanismName {
   if (type.algorithm === 'AES' && type.length === 512) return 'GENERATE-AES-512'
-  const named = type.curve === undefined || type.algorithm === 'Ed25519' || type.algorithm === 'Ed448'
-  return named ? `GENERATE-${type.algorithm}` : `GENERATE-EC-${type.curve}`
+  const edwards = edwardsPair(type)
+  if (edwards !== undefined) return `GENERATE-${edwards}`
+  return type.curve === undefined ? `GENERATE-${type.algorithm}` : `GENERATE-EC-${type.curve}`
 }
 
 /** Refuses what a partition lacks, naming it and the way to see what there is. */

@@ -1,4 +1,13 @@
-import { createHmac, createPublicKey, randomBytes, sign as signOutside, verify as verifyOutside } from 'node:crypto'
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  randomBytes,
+  sign as signOutside,
+  verify as verifyOutside,
+} from 'node:crypto'
 import type { ExecutionContext, TestFn } from 'ava'
 import { KmipError, type ResultReason } from '../../spec/kmip-error.ts'
 import { Secret } from '../../src/objects/secret.ts'
@@ -347,6 +356,23 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
       t.true(await p.verify(publicKey, { scheme: 'EdDSA' }, data, bytes(vector.signature)))
       t.false(await p.verify(publicKey, { scheme: 'EdDSA' }, message, bytes(vector.signature)))
       t.false(await p.verify(publicKey, { scheme: 'EdDSA' }, data, bytes(vector.signature).subarray(1)))
+    })
+  }
+
+  for (const [name, type] of [
+    ['X25519', { algorithm: 'ECDH', length: 256, curve: 'CURVE25519' }],
+    ['X448', { algorithm: 'ECDH', length: 448, curve: 'CURVE448' }],
+  ] as const) {
+    contract(`${name}: a pair goes out and comes in again, agrees outside, and does not sign`, async (t, p) => {
+      const pair = referPair(await p.generateKeyPair(type, open))
+      const again = refer(await p.importKey(await p.reveal(pair.privateKey), open))
+      const privateKey = createPrivateKey({ key: Buffer.from((await p.reveal(again)).value.expose()), format: 'der', type: 'pkcs8' })
+      const publicKey = createPublicKey({ key: Buffer.from((await p.reveal(pair.publicKey)).value.expose()), format: 'der', type: 'spki' })
+      t.deepEqual([privateKey.asymmetricKeyType, publicKey.asymmetricKeyType], [name.toLowerCase(), name.toLowerCase()] as never)
+      const other = name === 'X448' ? generateKeyPairSync('x448') : generateKeyPairSync('x25519')
+      t.deepEqual(diffieHellman({ privateKey, publicKey: other.publicKey }), diffieHellman({ privateKey: other.privateKey, publicKey }))
+      await refused(t, 'InvalidField', p.sign(pair.privateKey, { scheme: 'EdDSA' }, message))
+      await refused(t, 'InvalidField', p.sign(pair.privateKey, { scheme: 'ECDSA', hash: 'SHA_256', digested: false }, message))
     })
   }
 

@@ -182,6 +182,21 @@ const pairs: [string, AttributeInstance[], { algorithm: string; length: number; 
     { algorithm: 'EC', length: 256, curve: 'SECP256K1' },
   ],
   ['Ed25519', [{ name: 'CryptographicAlgorithm', value: 'Ed25519' }], { algorithm: 'Ed25519', length: 256, curve: 'CURVE25519' }],
+  ...(
+    [
+      ['ECDH', 256, 'CURVE25519'],
+      ['ECDH', 448, 'CURVE448'],
+      ['EC', 256, 'CURVE25519'],
+      ['EC', 456, 'CURVE448'],
+    ] as const
+  ).map(([algorithm, length, curve]): (typeof pairs)[number] => [
+    `${algorithm} on ${curve}`,
+    [
+      { name: 'CryptographicAlgorithm', value: algorithm },
+      { name: 'CryptographicDomainParameters', value: { recommendedCurve: curve } },
+    ],
+    { algorithm, length, curve },
+  ]),
 ]
 
 for (const [title, commonAttributes, expected] of pairs)

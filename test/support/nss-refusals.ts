@@ -1,5 +1,5 @@
 import type { Refusal } from '../contracts/partition.ts'
-import { eddsaRefusals, hmacSha3Refusals, modeRefusals } from './token-refusals.ts'
+import { edwardsRefusals, hmacSha3Refusals, modeRefusals } from './token-refusals.ts'
 
 const lacks = (says: RegExp): Refusal => ({ reason: 'UnsupportedCryptographicParameters', says })
 /** NSS takes a curve's private key in only with its public point beside it. */
@@ -8,7 +8,7 @@ const noCurves = lacks(/mechanism GENERATE-EC-P_256/)
 /** What NSS softokn 3.87 lacks, by the names of the partition contract's cases. */
 export const nssRefusals: Readonly<Record<string, Refusal>> = {
   ...modeRefusals(['CFB', 'OFB', 'CCM', 'XTS']),
-  ...eddsaRefusals,
+  ...edwardsRefusals,
   ...hmacSha3Refusals,
   'ChaCha20, RFC 8439 2.4.2': lacks(/mechanism ChaCha20/),
   'ChaCha20-Poly1305, RFC 8439 2.8.2': lacks(/mechanism ChaCha20-Poly1305/),

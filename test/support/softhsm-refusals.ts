@@ -1,10 +1,10 @@
 import type { Refusal } from '../contracts/partition.ts'
-import { eddsaRefusals, hmacSha3Refusals, modeRefusals } from './token-refusals.ts'
+import { edwardsRefusals, hmacSha3Refusals, modeRefusals } from './token-refusals.ts'
 
 /** What SoftHSM 2.6 lacks, by the names of the partition contract's cases. */
 export const softHsmRefusals: Readonly<Record<string, Refusal>> = {
   ...modeRefusals(['CFB', 'OFB', 'CCM', 'XTS']),
-  ...eddsaRefusals,
+  ...edwardsRefusals,
   ...hmacSha3Refusals,
   'ChaCha20, RFC 8439 2.4.2': { reason: 'UnsupportedCryptographicParameters', says: /mechanism ChaCha20/ },
   'ChaCha20-Poly1305, RFC 8439 2.8.2': { reason: 'UnsupportedCryptographicParameters', says: /mechanism ChaCha20-Poly1305/ },

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import type { KeyMaterial } from '../../../spec/values.ts'
-import type { AlgorithmName } from '../wrapped-key.ts'
+import type { AlgorithmName, CurveName } from '../wrapped-key.ts'
 import { asymmetricType, isEdwards } from './asymmetric-type.ts'
 import { edwardsPrivateKey, edwardsPrivateMaterial, edwardsPublicKey, edwardsPublicMaterial } from './edwards.ts'
 import { curveNameOf, ecPrivateKey, ecPrivateMaterial, ecPublicKey, ecPublicMaterial, uncompressed } from './elliptic.ts'
@@ -79,9 +79,11 @@ export function fromPlain(plain: PlainValue, format: KeyFormat, registered: KeyF
  * The Key Format Type in which a key is given that was made here and asked for without a format. KMIP 2.1 §4.26 has the transparent forms for
  * elliptic curves, which clients before 1.3 cannot read; these get the forms that every version knows.
  */
-export function defaultFormat(objectType: KeyObjectType, algorithm: AlgorithmName | undefined): KeyFormat {
+export function defaultFormat(objectType: KeyObjectType, algorithm: AlgorithmName | undefined, curve?: CurveName): KeyFormat {
   const isPublic = objectType === 'PublicKey'
   if (!isPublic && objectType !== 'PrivateKey') return 'Raw'
+  // ECPrivateKey is of curves whose points have two coordinates (RFC 5915); these are of RFC 8410.
+  if (curve === 'CURVE25519' || curve === 'CURVE448') return isPublic ? 'X_509' : 'PKCS_8'
   switch (algorithm) {
     case 'RSA':
       return 'PKCS_1'

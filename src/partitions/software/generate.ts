@@ -1,7 +1,7 @@
 import { generateKeyPair, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { curves } from '../curves.ts'
-import { checkRsaLength, generateName, isCurveAlgorithm, lacks } from '../mechanisms.ts'
+import { checkRsaLength, edwardsPair, generateName, isCurveAlgorithm, lacks } from '../mechanisms.ts'
 import type { KeyType } from '../partition.ts'
 import { secretKeySize } from '../symmetric-keys.ts'
 
@@ -21,9 +21,16 @@ export async function newKeyPair(partition: string, type: KeyType): Promise<{ pr
     checkRsaLength(length)
     return newRsa('rsa', { modulusLength: length })
   }
-  if (algorithm === 'Ed25519' || (isCurveAlgorithm(type.algorithm) && type.curve === 'CURVE25519'))
-    return promisify(generateKeyPair)('ed25519')
-  if (algorithm === 'Ed448' || (isCurveAlgorithm(type.algorithm) && type.curve === 'CURVE448')) return promisify(generateKeyPair)('ed448')
+  switch (edwardsPair(type)) {
+    case 'Ed25519':
+      return promisify(generateKeyPair)('ed25519')
+    case 'Ed448':
+      return promisify(generateKeyPair)('ed448')
+    case 'X25519':
+      return promisify(generateKeyPair)('x25519')
+    case 'X448':
+      return promisify(generateKeyPair)('x448')
+  }
   const curve = type.curve === undefined ? undefined : curves[type.curve]
   if (!isCurveAlgorithm(type.algorithm) || curve === undefined) throw lacks(partition, generateName(type))
   try {

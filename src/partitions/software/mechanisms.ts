@@ -53,7 +53,7 @@ function* listMechanisms(): Generator<MechanismName> {
     yield* [`HASH-${name}`, `HMAC-${name}`, `RSA-PKCS1-${name}`, `RSA-PSS-${name}`, `ECDSA-${name}`]
   }
   for (const algorithm of Object.keys(symmetricKeys)) yield `GENERATE-${algorithm}`
-  yield* ['GENERATE-AES-512', 'GENERATE-RSA', 'GENERATE-Ed25519', 'GENERATE-Ed448']
+  yield* ['GENERATE-AES-512', 'GENERATE-RSA', 'GENERATE-Ed25519', 'GENERATE-Ed448', 'GENERATE-X25519', 'GENERATE-X448']
   for (const [name, curve] of Object.entries(curves)) {
     if (nodeCurves.has(curve.node)) yield `GENERATE-EC-${name}`
   }
