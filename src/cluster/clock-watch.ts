@@ -113,7 +113,10 @@ export class ClockWatch {
     return new Promise((resolve, reject) => {
       // A member that is paused says nothing, not even this node's own stamps.
       const silence = setTimeout(() => stream.destroy(new Error('the member watched at is silent')), 3 * interval + graceMilliseconds)
+      // A stream that was cancelled may never say that it is closed.
+      silence.unref()
       this.#stop = () => {
+        clearTimeout(silence)
         stream.cancel()
         resolve()
       }

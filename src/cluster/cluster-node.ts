@@ -185,6 +185,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     if (!(await renewed())) return
     client.renew()
     ledger.renew()
+    member.renew()
     joinListener?.renew()
     log('info', "this node's certificate was renewed")
   }

@@ -66,6 +66,8 @@ export class EtcdClient {
   readonly #channels: grpc.Client[]
   readonly #lean: LeanChannel[]
   readonly #tls: TlsFiles
+  /** With a certificate from before, for what is under way on them. */
+  readonly #leaving: { close(): void }[] = []
   #files: readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer]
   #preferred = 0
   #home: NodeJS.Timeout | undefined
@@ -100,12 +102,13 @@ export class EtcdClient {
   renew(): void {
     this.#files = readFiles(this.#tls)
     const before = [...this.#channels, ...this.#lean]
+    this.#leaving.push(...before)
     for (const [index, endpoint] of this.#endpoints.entries()) {
       this.#channels[index] = openChannel(endpoint, this.#files)
       this.#lean[index] = new LeanChannel(endpoint, this.#files)
     }
     setTimeout(() => {
-      for (const channel of before) channel.close()
+      for (const channel of this.#leaving.splice(0, before.length)) channel.close()
     }, oldChannelMilliseconds).unref()
   }
 
@@ -218,7 +221,7 @@ export class EtcdClient {
     this.#closed = true
     clearTimeout(this.#home)
     for (const channel of this.#channels) channel.close()
-    for (const channel of this.#lean) channel.close()
+    for (const channel of [...this.#lean, ...this.#leaving.splice(0)]) channel.close()
   }
 
   #comeHome(): void {

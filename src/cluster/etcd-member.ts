@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import type { TransactionLimits } from './change-transaction.ts'
 import { EtcdClient, type TlsFiles } from './etcd-client.ts'
 import { defaultQuota } from './quota.ts'
-import { type Log, sleep } from './timing.ts'
+import type { Log } from './timing.ts'
 
 export interface MemberOptions {
   /** The etcd program: `findEtcd`. */
@@ -46,6 +46,8 @@ export interface Member {
   readonly lastWords: string
   /** Undefined while the member takes part; else what is wrong with it. */
   problem(): Promise<string | undefined>
+  /** Shows the node's renewed certificate from now on, when it asks the member. */
+  renew(): void
   /** Ends etcd and waits until it is gone. */
   stop(): Promise<void>
 }
@@ -115,6 +117,11 @@ class SupervisedMember implements Member {
     })
   }
 
+  /** The node's certificate was renewed. etcd reads it itself. */
+  renew(): void {
+    this.#client.renew()
+  }
+
   async problem(): Promise<string | undefined> {
     if (this.#child === undefined) return `etcd is not running${this.#lastWords === '' ? '' : ` (its last words: ${this.#lastWords})`}`
     try {
@@ -135,9 +142,9 @@ class SupervisedMember implements Member {
     const child = this.#child
     if (child === undefined) return
     child.kill('SIGTERM')
-    const gone = this.#exited.then(() => true)
-    if (!(await Promise.race([gone, sleep(termMilliseconds).then(() => false)]))) child.kill('SIGKILL')
+    const patience = setTimeout(() => child.kill('SIGKILL'), termMilliseconds)
     await this.#exited
+    clearTimeout(patience)
   }
 
   #startAgain(how: string, lived: number): void {

@@ -65,4 +65,5 @@ test('a certificate that ends is renewed under load, and connections made after 
   // Every connection is made anew: both sides show what is in the files now.
   process.kill(running.member.pid!, 'SIGKILL')
   t.is((await running.ledger.commit(objectChange('after', 'v', 0))).outcome, 'committed')
+  await untilHealthy(running.member)
 })
