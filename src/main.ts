@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createWriteStream, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type ClusterNode, refuseReplicaAlone, startClusterNode, startOnEtcd } from './cluster/index.ts'
+import { type ClusterNode, startClusterNode, startOnEtcd } from './cluster/index.ts'
 import type { Config } from './config.ts'
 import { certifierOf, fingerprintsOfShared, packJoinSecrets } from './join-secrets.ts'
 import {
@@ -159,7 +159,6 @@ interface OpenStore {
 
 async function openStore(config: Config, folder: DataFolder, log: Log): Promise<OpenStore> {
   if (config.cluster === undefined) {
-    refuseReplicaAlone(folder.cluster)
     const { ledger, replica } = openEmbeddedLedger({ directory: folder.store })
     return { ledger, replica, cluster: undefined, close: () => ledger.close() }
   }

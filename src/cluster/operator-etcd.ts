@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { backUp } from './backup.ts'
 import { etcdDefaultLimits } from './change-transaction.ts'
 import { readJson, writeFileWhole } from './cluster-folder.ts'
@@ -10,7 +11,6 @@ import { refuseNewerFormat } from './format-watch.ts'
 import { Keys } from './keys.ts'
 import { clusterState } from './membership.ts'
 import { type NodeWatchChoices, startNodeWatch } from './node-watch.ts'
-import { operatorEtcdFile } from './replica-of.ts'
 import { checkSharedSecrets, type SharedSecrets } from './shared-secrets.ts'
 import type { Log, Timing } from './timing.ts'
 import type { ReplicaTarget } from './watch-feed.ts'
@@ -132,7 +132,7 @@ interface ReplicaOrigin {
 
 /** A replica is the copy of one cluster's history, and of no other's. */
 async function checkReplica({ folder, replica, prefix }: OperatorEtcdOptions, etcd: string): Promise<void> {
-  const path = operatorEtcdFile(folder)
+  const path = join(folder, 'operator-etcd.json')
   const origin = await readJson<ReplicaOrigin>(path)
   if (origin === undefined) {
     if (replica.revision() > 0)
