@@ -3,7 +3,7 @@ import { KmipError } from '../../../spec/kmip-error.ts'
 import { Secret } from '../../objects/secret.ts'
 import { checkParameters } from '../cipher-parameters.ts'
 import type { Labelled } from '../key-label.ts'
-import { generateName, lacks, macName, signName, wrapName } from '../mechanisms.ts'
+import { lacks, macName, signName, wrapName } from '../mechanisms.ts'
 import type {
   CipherMechanism,
   Ciphertext,
@@ -28,6 +28,7 @@ import type { Handle, Template } from './cryptoki.ts'
 import type { Doing } from './device-error.ts'
 import { newPairObjects, newSecretObject } from './generate.ts'
 import { HeldObjects } from './held-objects.ts'
+import { checkCurve, checkLength, isAligned, withoutFill } from './keepable-keys.ts'
 import { numbersOf } from './mechanisms.ts'
 import { fromDerSignature, fromSpki, toDerSignature, toEcPoint } from './public-key.ts'
 import { macMechanism, numberSize, signInput } from './signatures.ts'
@@ -361,39 +362,6 @@ function publicTemplate(parts: ReturnType<typeof fromSpki>): Template {
 /** Room for an RSA block of 8,192 bits, or for padding and tag behind the data. */
 function room(data: Uint8Array): number {
   return Math.max(data.length + 32, 1024)
-}
-
-const longestFilled = 64
-
-/**
- * Some tokens wrap a key filled up with zeros to a multiple of 8 bytes. For an HMAC that is the same key as long as it
- * is within the hash's block (RFC 2104 §2); a longer one would become another key, and is refused.
- */
-function checkLength(token: Token, type: KeyType | undefined): void {
-  // Named as what makes them: such keys are of one mode, and modules have a key type of their own for it.
-  if (type?.algorithm === 'AES' && type.length === 512 && !token.names.has(generateName(type))) throw lacks(token.name, generateName(type))
-  if (type === undefined || isAligned(type) || type.length / 8 <= longestFilled) return
-  throw new KmipError(
-    'InvalidField',
-    `A key of ${type.length} bits cannot be kept by a token: above ${longestFilled * 8} bits the length must be a multiple of 64.`,
-  )
-}
-
-/** A private key of a curve that the token does not make is not taken in either: modules answer it with a failure of their own. */
-function checkCurve(token: Token, type: KeyType | undefined): void {
-  if (type === undefined || type.algorithm === 'RSA' || token.names.has(generateName(type))) return
-  throw lacks(token.name, generateName(type))
-}
-
-function isAligned(type: KeyType | undefined): boolean {
-  return type === undefined || type.algorithm === 'DES3' || type.length % 64 === 0
-}
-
-/** CKA_VALUE_LEN, less the zeros that the token filled in. */
-function withoutFill(attribute: Buffer, type: KeyType | undefined): number {
-  const length = attribute.readUInt32LE(0)
-  const expected = type === undefined ? length : Math.ceil(type.length / 8)
-  return length - expected < 8 && length > expected ? expected : length
 }
 
 function equal(left: Uint8Array, right: Uint8Array): boolean {

@@ -1,0 +1,40 @@
+import { KmipError } from '../../../spec/kmip-error.ts'
+import { generateName, lacks } from '../mechanisms.ts'
+import type { KeyType } from '../partition.ts'
+import type { Token } from './token.ts'
+
+/**
+ * Some tokens wrap a key filled up with zeros to a multiple of 8 bytes. For an HMAC that is the same key as long as it
+ * is within the hash's block (RFC 2104 §2); a longer one would become another key, and is refused.
+ * @throws KmipError InvalidField; UnsupportedCryptographicParameters for the two keys of XTS-AES-256.
+ */
+export function checkLength(token: Token, type: KeyType | undefined): void {
+  // Named as what makes them: such keys are of one mode, and modules have a key type of their own for it.
+  if (type?.algorithm === 'AES' && type.length === 512 && !token.names.has(generateName(type))) throw lacks(token.name, generateName(type))
+  if (type === undefined || isAligned(type) || type.length / 8 <= longestFilled) return
+  throw new KmipError(
+    'InvalidField',
+    `A key of ${type.length} bits cannot be kept by a token: above ${longestFilled * 8} bits the length must be a multiple of 64.`,
+  )
+}
+
+/** A private key of a curve that the token does not make is not taken in either: modules answer it with a failure of their own. @throws KmipError UnsupportedCryptographicParameters. */
+export function checkCurve(token: Token, type: KeyType | undefined): void {
+  if (type === undefined || type.algorithm === 'RSA' || token.names.has(generateName(type))) return
+  throw lacks(token.name, generateName(type))
+}
+
+/** Whether it needs no filling up. */
+export function isAligned(type: KeyType | undefined): boolean {
+  return type === undefined || type.algorithm === 'DES3' || type.length % 64 === 0
+}
+
+/** CKA_VALUE_LEN, less the zeros that the token filled in. */
+export function withoutFill(attribute: Buffer, type: KeyType | undefined): number {
+  const length = attribute.readUInt32LE(0)
+  const expected = type === undefined ? length : Math.ceil(type.length / 8)
+  return length - expected < 8 && length > expected ? expected : length
+}
+
+/** In bytes: the block of SHA-1 and SHA-256. */
+const longestFilled = 64
