@@ -195,6 +195,10 @@ export function macMechanism(type: KeyType, parameters: Parameters): MacMechanis
   if (hash !== undefined) return { mac: 'HMAC', hash }
   const mode = parameters.blockCipherMode ?? 'CMAC'
   if (blockSizes[algorithm] !== undefined && algorithm === type.algorithm && mode === 'CMAC') return { mac: 'CMAC' }
+  if (mode === 'GCM')
+    throw unsupported(
+      'GMAC needs an IV, for which MAC has no field. Encrypt empty Data in mode GCM instead: the tag is the GMAC of the additional data.',
+    )
   throw unsupported(
     `${type.algorithm} makes no MAC with these parameters. Name an HMAC algorithm, or use an AES key with Block Cipher Mode CMAC.`,
   )

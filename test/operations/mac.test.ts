@@ -42,6 +42,24 @@ test('counts Usage Limits, and refuses without them', async (t) => {
   t.is((await t.throwsAsync<KmipError>(bench.run('MAC', { uniqueIdentifier, data }))).reason, 'PermissionDenied')
 })
 
+test('refuses GMAC, and says how it is had', async (t) => {
+  const bench = operationContext()
+  const uniqueIdentifier = await registerKey(bench, '77be63708971c4e240d1cb79e8d77feb')
+  const cryptographicParameters = { blockCipherMode: 'GCM', tagLength: 16 } as const
+  const error = await t.throwsAsync<KmipError>(bench.run('MAC', { uniqueIdentifier, data, cryptographicParameters }))
+  t.is(error.reason, 'UnsupportedCryptographicParameters')
+  t.regex(error.message, /GMAC needs an IV.* Encrypt empty Data in mode GCM/)
+  // The CAVP vector of SP 800-38D.
+  const { tag } = await bench.run('Encrypt', {
+    uniqueIdentifier,
+    cryptographicParameters,
+    data: new Uint8Array(),
+    ivCounterNonce: hex('e0e00f19fed7ba0136a797f3'),
+    additionalData: hex('7a43ec1d9c0a5a78a0b16533a6213cab'),
+  })
+  t.is(Buffer.from(tag!).toString('hex'), '209fcc8d3675ed938e9c7166709dd946')
+})
+
 test('refuses a key that makes no MAC with these parameters', async (t) => {
   const bench = operationContext()
   const uniqueIdentifier = await registerKey(bench, key)
