@@ -82,7 +82,7 @@ for (const [name, pair, parameters, isValid] of schemes) {
     t.is(await check({}), 'Valid')
     t.is(await check({ cryptographicParameters: parameters }), 'Valid')
     t.is(await check({ data: Buffer.from('another text') }), 'Invalid')
-    t.is(await check({ signatureData: Buffer.concat([Buffer.of(1), signatureData!.subarray(1)]) }), 'Invalid')
+    t.is(await check({ signatureData: Buffer.concat([Buffer.of(signatureData![0]! ^ 1), signatureData!.subarray(1)]) }), 'Invalid')
     t.is(await check({ signatureData: signatureData!.subarray(1) }), 'Invalid')
   })
 }
