@@ -41,10 +41,12 @@ export async function useUp(clients: readonly Client[], uniqueIdentifier: string
           made++
         } catch (error) {
           if (error instanceof KmipError && error.reason === 'PermissionDenied') return
-          const isDoubt = error instanceof OutcomeUnknown || (error instanceof KmipError && /^Outcome unknown/.test(error.message))
+          // A lost Encrypt is no unknown outcome to the client, which may repeat it; it may have been counted all the same.
+          const isLost = error instanceof ConnectionLost || error instanceof OutcomeUnknown
+          const isDoubt = isLost || (error instanceof KmipError && /^Outcome unknown/.test(error.message))
           if (isDoubt) inDoubt++
-          else if (!(error instanceof KmipError || error instanceof ConnectionLost)) throw error
-          if (error instanceof ConnectionLost || error instanceof OutcomeUnknown) return
+          else if (!(error instanceof KmipError)) throw error
+          if (isLost) return
           await sleep(Math.random() * 20)
         }
       }
