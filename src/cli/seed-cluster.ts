@@ -68,10 +68,13 @@ async function bring(config: Config, folder: DataFolder, seeding: Seeding, outpu
       )
     if ((await readSeeding(folder.cluster)) === undefined) await writeSeeding(folder.cluster, seeding)
     await beginMember(folder, seeding)
+    // etcd that was killed while it first made its files may never come up from them: it has no member to elect.
+    if (seeding.begun === undefined) await rm(clusterPaths(folder.cluster).etcd, { recursive: true, force: true })
     for (const name of ['peer', 'client'] as const) await checkFree(seeding.addresses[name])
-    await withLoneMember({ folder: folder.cluster, etcd: config.cluster?.etcd.path, quota }, (client) =>
-      seed(client, keys, source, progress),
-    )
+    await withLoneMember({ folder: folder.cluster, etcd: config.cluster?.etcd.path, quota }, async (client) => {
+      await writeSeeding(folder.cluster, { ...seeding, begun: true })
+      await seed(client, keys, source, progress)
+    })
     output.step('data', `${source.total} values brought into the cluster and compared`, { values: source.total })
   } finally {
     await close()

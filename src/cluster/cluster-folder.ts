@@ -33,6 +33,8 @@ export interface Seeding {
   readonly addresses: Readonly<Record<'peer' | 'client' | 'join', { readonly host: string; readonly port: number }>> & {
     readonly name: string
   }
+  /** The new member took part for the first time: until then there is nothing in its data that matters. */
+  readonly begun?: true
   /** All of them are in the cluster and were compared; what is left is to put the old ones away. */
   readonly done: boolean
 }

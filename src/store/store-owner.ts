@@ -29,17 +29,19 @@ export function checkStandsAlone(directory: string): void {
 export function takeForCluster(directory: string): void {
   const owner = ownerOf(directory)
   if (owner === 'cluster') return
-  if (owner === 'moving' || holdsOwnData(directory))
+  if (holdsOwnData(directory))
     throw new Error(
       `${directory} holds the keys of a node that stands alone, which are in no cluster yet; bring them into one with: tresor cluster init (without a cluster section in tresor.yaml)`,
     )
   setOwner(directory, 'cluster')
 }
 
-/** Whether it is the store of a node that stands alone, and was used. */
+/** Whether it is the store of a node that stands alone, and was used; on its way into a cluster it still is. */
 export function holdsOwnData(directory: string): boolean {
+  const owner = ownerOf(directory)
+  if (owner !== 'alone') return owner === 'moving'
   const isCopy = existsSync(join(directory, 'boot'))
-  return ownerOf(directory) === 'alone' && !isCopy && existsSync(join(directory, replicaFile))
+  return !isCopy && existsSync(join(directory, replicaFile))
 }
 
 /** From here on nothing can be changed in the store. @throws Error when it is a cluster's already */
