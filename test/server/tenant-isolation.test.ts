@@ -120,6 +120,9 @@ const naming: { readonly [O in OperationName]?: readonly ((id: string) => Reques
     (value) => ({ storageStatusMask: 3, attributes: [{ name: 'UniqueIdentifier', value }] }),
   ],
   MAC: [(uniqueIdentifier) => ({ uniqueIdentifier, cryptographicParameters: { cryptographicAlgorithm: 'HMAC_SHA256' }, data })],
+  MACVerify: [
+    (uniqueIdentifier) => ({ uniqueIdentifier, cryptographicParameters: { cryptographicAlgorithm: 'HMAC_SHA256' }, data, macData: data }),
+  ],
   ModifyAttribute: [(uniqueIdentifier) => ({ uniqueIdentifier, newAttribute: comment })],
   Register: [
     (kek) => ({ objectType: 'SymmetricKey', templates: [], attributes: [], symmetricKey: { keyBlock: wrappedBlock(kek) } }),
