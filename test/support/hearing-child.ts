@@ -12,6 +12,8 @@ interface Setup {
   readonly peers: readonly { readonly host: string; readonly port: number }[]
 }
 
+const callAgainMilliseconds = 20
+
 const { protocol, name, host, port, peers } = JSON.parse(process.argv[2] ?? '') as Setup
 const heard = (words: Buffer) => {
   for (const word of words.toString().split('\n')) if (word !== '') process.send?.({ heard: word })
@@ -34,13 +36,34 @@ function byTcp(): (word: string) => void {
     writeFileSync(join(process.env.TRESOR_PROXIES ?? '', `${process.env.TRESOR_PROXIES_NODE}-${port}`), '')
     ready()
   })
-  const sockets = new Map<number, Socket>()
+  const lines = new Map<number, (word: string) => void>()
   return (word) => {
     for (const peer of peers) {
-      const socket = sockets.get(peer.port) ?? connect(peer.port, peer.host).setNoDelay(true)
-      sockets.set(peer.port, socket)
-      socket.write(word)
+      const line = lines.get(peer.port) ?? lineTo(peer)
+      lines.set(peer.port, line)
+      line(word)
     }
+  }
+}
+
+/** The relay in between begins a moment after the peer: who is too early calls again, and says then what was to be said. */
+function lineTo(peer: Setup['peers'][number]): (word: string) => void {
+  const waiting: string[] = []
+  let open: Socket | undefined
+  const call = () => {
+    const socket = connect(peer.port, peer.host, () => {
+      open = socket.setNoDelay(true)
+      for (const word of waiting.splice(0)) socket.write(word)
+    })
+    socket.on('error', (error) => {
+      if (open !== undefined) throw error
+      setTimeout(call, callAgainMilliseconds)
+    })
+  }
+  call()
+  return (word) => {
+    if (open === undefined) waiting.push(word)
+    else open.write(word)
   }
 }
 
