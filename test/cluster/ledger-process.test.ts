@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { type CommitOutcome, connectLedger, ReplicaWriter } from '../../src/store/index.ts'
-import { objectChange, objectPlace } from '../support/change-sets.ts'
+import { connectLedger, ReplicaWriter } from '../../src/store/index.ts'
 import type { ClusterLedgerSetup } from '../support/cluster-ledger-child.ts'
 import { startEtcdCluster } from '../support/etcd-cluster.ts'
+import { commitUnderLoad } from '../support/ledger-load.ts'
 
 test('a node’s ledger process is killed under a worker’s load and started again: the worker settles by nonce what was under way', async (t) => {
   const cluster = await startEtcdCluster(1)
@@ -29,42 +29,18 @@ test('a node’s ledger process is killed under a worker’s load and started ag
   t.teardown(() => void child.kill('SIGKILL'))
   const ledger = connectLedger({ directory, socketPath })
   await ledger.ready()
-  const reasons = new Set<string>()
-  const answers = new Map<string, CommitOutcome['outcome'] | 'refused'>()
-  let working = true
-  const requesters = Array.from({ length: 8 }, async (_, requester) => {
-    for (let n = 0; working; n++) {
-      const id = `${requester}-${n}`
-      answers.set(
-        id,
-        await ledger.commit(objectChange(id, 'v', 0)).then(
-          (outcome) => {
-            if (outcome.outcome === 'unknown') reasons.add(outcome.why)
-            return outcome.outcome
-          },
-          () => 'refused' as const,
-        ),
-      )
-    }
-  })
+  const load = commitUnderLoad(ledger)
   for (let round = 0; round < 3; round++) {
     await new Promise((resolve) => setTimeout(resolve, 400))
     await kill(child)
     child = await start()
   }
   await new Promise((resolve) => setTimeout(resolve, 400))
-  working = false
-  await Promise.all(requesters)
-  await ledger.barrier()
-  const wrong = [...answers].filter(([id, answer]) => {
-    const isThere = ledger.replica.read(objectPlace(id)) !== undefined
-    return answer === 'committed' ? !isThere : answer !== 'unknown' && isThere
-  })
+  const { wrong, count, reasons, summary } = await load.stop()
+  t.log(summary)
   t.deepEqual(wrong, [])
-  const count = (wanted: string) => [...answers.values()].filter((each) => each === wanted).length
-  t.log(`${count('committed')} committed, ${count('conflict')} known not to be, ${count('unknown')} unknown, ${count('refused')} refused`)
   t.true(count('committed') > 0)
-  t.deepEqual([...reasons], [], 'nothing stays unknown')
+  t.deepEqual(reasons, [], 'nothing stays unknown')
   await ledger.close()
   await kill(child)
 })
