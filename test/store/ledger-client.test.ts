@@ -86,21 +86,26 @@ const until = async (holds: () => boolean) => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
-test('one barrier is under way per worker; who comes meanwhile shares the next one', async (t) => {
+test('barriers of a worker overlap, and each answers those alone who came before it; who comes together shares one', async (t) => {
   const { held, worker, server, close } = await serveHeld()
   const done: number[] = []
   const barrier = (n: number) => worker.barrier().then(() => done.push(n))
   const first = barrier(1)
   await until(() => held.barriers.length === 1)
-  const later = [barrier(2), barrier(3), barrier(4)]
+  const second = [barrier(2), barrier(3)]
+  await until(() => held.barriers.length === 2)
+  const third = [barrier(4), barrier(5)]
   held.barriers[0]?.()
   await first
-  t.deepEqual(done, [1], 'the barrier under way began before the others came')
-  await until(() => held.barriers.length === 2)
+  t.deepEqual(done, [1], 'what was under way began before the others came')
+  await until(() => held.barriers.length === 3)
   held.barriers[1]?.()
-  await Promise.all(later)
-  t.deepEqual(done.sort(), [1, 2, 3, 4])
-  t.is(held.barriers.length, 2)
+  await Promise.all(second)
+  t.deepEqual([...done].sort(), [1, 2, 3])
+  held.barriers[2]?.()
+  await Promise.all(third)
+  t.deepEqual([...done].sort(), [1, 2, 3, 4, 5])
+  t.is(held.barriers.length, 3)
   await server.close()
   await close()
 })
