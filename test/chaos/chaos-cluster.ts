@@ -8,11 +8,10 @@ import { Client, type Credentials } from '../../src/client/index.ts'
 import type { Network } from '../support/network-faults.ts'
 import { processesOf } from '../support/stopped.ts'
 
-export const nodeCount = 3
 /** Bytes of the disk of the node that has a small one of its own. */
 const smallDisk = 400 * 1024 * 1024
 
-/** Three real nodes on a network that can be made bad. */
+/** Real nodes on a network that can be made bad. */
 export interface ChaosCluster {
   readonly network: Network
   readonly nodes: readonly ScratchClusterNode[]
@@ -37,6 +36,8 @@ export interface NodeProcesses {
 
 export interface ChaosClusterOptions {
   readonly network: Network
+  /** Nodes: three, or five. */
+  readonly size: number
   /** Added to each node's environment. */
   readonly environment?: Readonly<Record<string, string>>
   /** Modules that each process of a node loads first. */
@@ -44,11 +45,17 @@ export interface ChaosClusterOptions {
   readonly onNode?: (name: string) => void
 }
 
-export async function startChaosCluster({ network, environment = {}, preload = [], onNode }: ChaosClusterOptions): Promise<ChaosCluster> {
+export async function startChaosCluster({
+  network,
+  size,
+  environment = {},
+  preload = [],
+  onNode,
+}: ChaosClusterOptions): Promise<ChaosCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'tresor-chaos-'))
   const clockFile = (index: number) => join(folder, `clock-${index + 1}`)
   const disk = mountSmallDisk()
-  if (disk !== undefined) symlinkSync(disk, join(folder, `node-${nodeCount}`))
+  if (disk !== undefined) symlinkSync(disk, join(folder, `node-${size}`))
   const imports = [new URL('./clock-preload.js', import.meta.url), ...preload].map((url) => `--import=${url.href}`).join(' ')
   const started: ScratchClusterNode[] = []
   const end = () => {
@@ -62,6 +69,7 @@ export async function startChaosCluster({ network, environment = {}, preload = [
   try {
     cluster = await startScratchCluster({
       folder,
+      size,
       settings: { workers: 1, log: { level: 'error' } },
       onNode: (node) => {
         started.push(node)
@@ -98,7 +106,7 @@ export async function startChaosCluster({ network, environment = {}, preload = [
   return {
     network,
     nodes,
-    smallDisk: disk === undefined ? undefined : nodeCount - 1,
+    smallDisk: disk === undefined ? undefined : size - 1,
     clockFile,
     client: (index) => {
       const endpoints = nodes.filter((_, at) => index === undefined || at === index).map(({ endpoint }) => endpoint)

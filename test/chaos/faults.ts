@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ScratchClusterNode } from '../../src/cli/scratch-cluster.ts'
 import { between, type LinkRule } from '../support/network-faults.ts'
 import { untilStopped } from '../support/stopped.ts'
-import { type ChaosCluster, nodeCount } from './chaos-cluster.ts'
+import type { ChaosCluster } from './chaos-cluster.ts'
 import type { Random } from './random.ts'
 
 /** A way for things to go wrong. */
@@ -27,15 +27,15 @@ export interface RunningFault {
 }
 
 /** A fault of the lines, for one node. */
-function ofLines(kind: string, what: string, rules: (node: number) => readonly LinkRule[], ends: FaultEnds = {}): Fault {
+function ofLines(kind: string, what: string, rules: LineRules, ends: FaultEnds = {}): Fault {
   return {
     kind,
     ...(ends.lacks === undefined ? {} : { lacks: ends.lacks }),
     async start(cluster, random, free) {
       const chosen = ends.choose === undefined ? undefined : await ends.choose(cluster)
       const node = chosen !== undefined && free.includes(chosen) ? chosen : random.of(free)
-      const heal = await cluster.network.impose(rules(node))
-      return { what: `${nameOf(node)} ${what}`, affected: ends.affected?.(node) ?? [node], heal }
+      const heal = await cluster.network.impose(rules(node, everyNode(cluster)))
+      return { what: `${nameOf(node)} ${what}`, affected: ends.concernsAll === true ? everyNode(cluster) : [node], heal }
     },
   }
 }
@@ -43,13 +43,16 @@ function ofLines(kind: string, what: string, rules: (node: number) => readonly L
 interface FaultEnds {
   readonly lacks?: Fault['lacks']
   readonly choose?: (cluster: ChaosCluster) => Promise<number | undefined>
-  readonly affected?: (node: number) => readonly number[]
+  /** No node of them is expected to serve as well as without it. */
+  readonly concernsAll?: boolean
 }
 
-const everyNode = Array.from({ length: nodeCount }, (_, index) => index)
-const othersThan = (node: number) => everyNode.filter((other) => other !== node)
+/** What is lost or late for a node among all of them. */
+type LineRules = (node: number, all: readonly number[]) => readonly LinkRule[]
+
+const everyNode = ({ nodes }: ChaosCluster) => [...nodes.keys()]
+const othersThan = (some: readonly number[], all: readonly number[]) => all.filter((other) => !some.includes(other))
 const nameOf = (node: number) => `node-${node + 1}`
-const all = () => everyNode
 
 /** What its processes are told, and how they go on. */
 function ofProcesses(kind: string, what: string, which: (cluster: ChaosCluster, node: number) => readonly number[]): Fault {
@@ -80,10 +83,11 @@ const killedNode: Fault = {
 
 const killedCluster: Fault = {
   kind: 'kill -9 of all nodes',
-  async start({ nodes }) {
+  async start(cluster) {
+    const { nodes } = cluster
     await Promise.all(nodes.map(({ process: node }) => node.kill()))
     const heal = async () => void (await Promise.all(nodes.map(({ process: node }) => startAgain(node))))
-    return { what: 'all nodes killed', affected: everyNode, heal }
+    return { what: 'all nodes killed', affected: everyNode(cluster), heal }
   },
 }
 
@@ -133,32 +137,45 @@ const clockStep: Fault = {
   },
 }
 
-const cutFrom = (node: number, ends: readonly LinkRule['from'][]) => between([node], ends, { loss: 1 })
-const amongAll = (what: Pick<LinkRule, 'loss' | 'delay'>) =>
-  everyNode.flatMap((node) =>
-    between(
-      [node],
-      everyNode.filter((other) => other > node),
-      what,
-    ),
-  )
+const cutFromOthers: LineRules = (node, all) => between([node], othersThan([node], all), { loss: 1 })
+const amongAll =
+  (what: Pick<LinkRule, 'loss' | 'delay'>): LineRules =>
+  (_, all) =>
+    all.flatMap((node) =>
+      between(
+        [node],
+        all.filter((other) => other > node),
+        what,
+      ),
+    )
 
-const noMajority = ofLines('no majority', 'and all others cut off from each other', () => amongAll({ loss: 1 }), { affected: all })
+const noMajority = ofLines('no majority', 'and all others cut off from each other', amongAll({ loss: 1 }), { concernsAll: true })
 /** They leave no majority as it is. */
 const ofAll: ReadonlySet<Fault> = new Set([noMajority, killedCluster])
 
 const singles: readonly Fault[] = [
-  ofLines('node cut off from the others', 'cut off from the others', (node) => cutFrom(node, othersThan(node))),
-  ofLines('node cut off from all', 'cut off from the others and the clients', (node) => cutFrom(node, [...othersThan(node), 'clients']), {
-    lacks: ({ network }) => (network.reachesClients ? undefined : 'the lines to the clients cannot be made bad here'),
-  }),
-  ofLines('leader isolated', 'cut off from the others (the leader, if it could be told)', (node) => cutFrom(node, othersThan(node)), {
+  ofLines('node cut off from the others', 'cut off from the others', cutFromOthers),
+  ofLines(
+    'node cut off from all',
+    'cut off from the others and the clients',
+    (node, all) => between([node], [...othersThan([node], all), 'clients'], { loss: 1 }),
+    {
+      lacks: ({ network }) => (network.reachesClients ? undefined : 'the lines to the clients cannot be made bad here'),
+    },
+  ),
+  ofLines('leader isolated', 'cut off from the others (the leader, if it could be told)', cutFromOthers, {
     choose: (cluster) => cluster.leader(),
   }),
-  ofLines('one-way loss to a node', 'hears nothing of the others', (node) => othersThan(node).map((from) => ({ from, to: node, loss: 1 }))),
-  ofLines('one-way loss from a node', 'is not heard by the others', (node) => othersThan(node).map((to) => ({ from: node, to, loss: 1 }))),
-  ofLines('partial loss', 'and all others lose a quarter of what they send each other', () => amongAll({ loss: 0.25 }), { affected: all }),
-  ofLines('late lines', 'and all others hear each other late', () => amongAll({ delay: 120 }), { affected: all }),
+  ofLines('one-way loss to a node', 'hears nothing of the others', (node, all) =>
+    othersThan([node], all).map((from) => ({ from, to: node, loss: 1 })),
+  ),
+  ofLines('one-way loss from a node', 'is not heard by the others', (node, all) =>
+    othersThan([node], all).map((to) => ({ from: node, to, loss: 1 })),
+  ),
+  ofLines('partial loss', 'and all others lose a quarter of what they send each other', amongAll({ loss: 0.25 }), {
+    concernsAll: true,
+  }),
+  ofLines('late lines', 'and all others hear each other late', amongAll({ delay: 120 }), { concernsAll: true }),
   noMajority,
   killedNode,
   killedCluster,

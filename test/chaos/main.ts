@@ -35,6 +35,7 @@ const { values: options } = parseArgs({
   options: {
     inside: { type: 'string' },
     network: { type: 'string', default: 'namespaces' },
+    nodes: { type: 'string', default: '3' },
     minutes: { type: 'string' },
     seed: { type: 'string' },
     kinds: { type: 'string' },
@@ -44,6 +45,7 @@ const { values: options } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 })
+const size = Number(options.nodes)
 const say = (text: string) => {
   if (!options.json) process.stdout.write(`${text}\n`)
 }
@@ -57,7 +59,7 @@ async function outside(): Promise<number> {
   }
   process.env[insideMark] = 'yes'
   const kind = options.network === 'proxies' ? 'proxies' : 'namespaces'
-  return await runInNetwork(kind, new URL(import.meta.url), process.argv.slice(2), (text) => process.stderr.write(`${text}\n`))
+  return await runInNetwork(kind, size, new URL(import.meta.url), process.argv.slice(2), (text) => process.stderr.write(`${text}\n`))
 }
 
 /** A sentence for what was asked for and cannot be; undefined when all can. */
@@ -65,6 +67,7 @@ function misuse(): string | undefined {
   const unknown = (options.kinds?.split(',') ?? []).find((kind) => !faults.some((fault) => fault.kind === kind))
   if (unknown !== undefined) return `--kinds: there is no "${unknown}"; there are: ${faults.map(({ kind }) => kind).join(', ')}`
   if (!['namespaces', 'proxies'].includes(options.network)) return `--network: namespaces or proxies, not "${options.network}"`
+  if (![3, 5].includes(size)) return `--nodes: 3 or 5, not "${options.nodes}"`
   const number = (['minutes', 'seed'] as const).find((name) => options[name] !== undefined && !(Number(options[name]) >= 0))
   return number === undefined ? undefined : `--${number}: a number, not "${options[number]}"`
 }
@@ -72,12 +75,13 @@ function misuse(): string | undefined {
 async function inside(): Promise<number> {
   const seed = Number(options.seed ?? process.env.TRESOR_CHAOS_SEED ?? randomInt(2 ** 31))
   say(`seed ${seed}; the same again: --seed ${seed} or TRESOR_CHAOS_SEED=${seed}`)
-  const network = await networkHere(process.argv.slice(2))
+  const network = await networkHere(size, process.argv.slice(2))
   for (const limit of network.limits) say(`network of ${network.kind}: ${limit}`)
   const folder = mkdtempSync(join(tmpdir(), 'tresor-plants-'))
   const plant = join(folder, 'plant')
   const cluster = await startChaosCluster({
     network,
+    size,
     onNode: (name) => say(`${name} serves`),
     ...(options.plants ? { environment: { TRESOR_CHAOS_PLANT: plant }, preload: [new URL('./plants.js', import.meta.url)] } : {}),
   })

@@ -28,9 +28,9 @@ test.serial('what a run has for a network loses what the rules say, and nothing 
 test.serial('relays on loopback lose what the rules say, and nothing else', overRelays)
 
 async function overNamespaces(t: ExecutionContext): Promise<void> {
-  const namespaces = makeNamespaces()
+  const namespaces = makeNamespaces(everyNode.length)
   t.teardown(() => namespaces.remove())
-  const network = new NamespaceNetwork(namespaces.prefix)
+  const network = new NamespaceNetwork(namespaces.prefix, everyNode.length)
   await loseByRules(t, network, 'udp', (index) => ({ host: network.place(index).host, port: 7000 }))
 }
 

@@ -12,14 +12,21 @@ export type NetworkKind = Network['kind']
 /**
  * Runs a compiled program of this project inside a network of its own, and answers its exit code. The program gets its arguments, and opens
  * the network by `networkHere`.
+ * @param size nodes in it
  * @param say told in a sentence when the network is another one than was asked for
  */
-export async function runInNetwork(kind: NetworkKind, program: URL, args: readonly string[], say: (text: string) => void): Promise<number> {
+export async function runInNetwork(
+  kind: NetworkKind,
+  size: number,
+  program: URL,
+  args: readonly string[],
+  say: (text: string) => void,
+): Promise<number> {
   const command = [process.execPath, fileURLToPath(program), ...args]
   const why = kind === 'namespaces' ? whyNoNamespaces() : undefined
   if (why !== undefined) say(`network namespaces are not allowed here (${why}): the nodes run on loopback, with TCP proxies between them`)
   if (kind === 'proxies' || why !== undefined) return await run(command, [])
-  const namespaces = makeNamespaces()
+  const namespaces = makeNamespaces(size)
   try {
     return await run(['ip', 'netns', 'exec', `${namespaces.prefix}-hub`, ...command], ['--inside', namespaces.prefix])
   } finally {
@@ -28,9 +35,9 @@ export async function runInNetwork(kind: NetworkKind, program: URL, args: readon
 }
 
 /** The network that `runInNetwork` put this program into. */
-export async function networkHere(args: readonly string[]): Promise<Network> {
+export async function networkHere(size: number, args: readonly string[]): Promise<Network> {
   const { values } = parseArgs({ args: [...args], options: { inside: { type: 'string' } }, strict: false })
-  return typeof values.inside === 'string' ? new NamespaceNetwork(values.inside) : await ProxyNetwork.open()
+  return typeof values.inside === 'string' ? new NamespaceNetwork(values.inside, size) : await ProxyNetwork.open()
 }
 
 /** Signals reach the program, which ends in good order; what is made around it goes when it has ended. */

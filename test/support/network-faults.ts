@@ -10,7 +10,7 @@ export interface LinkRule {
   readonly delay?: number
 }
 
-/** The lines between three nodes and their clients, which can be made bad. */
+/** The lines between nodes and their clients, which can be made bad. */
 export interface Network {
   readonly kind: 'namespaces' | 'proxies'
   /** Whether the lines between nodes and clients can be made bad, too. */

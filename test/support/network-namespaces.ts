@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import type { LinkRule, Network } from './network-faults.ts'
 
 /**
- * Four network namespaces on one bridge: one for the clients, which holds the bridge, and one for each of three nodes. Nothing of the machine's
+ * Network namespaces on one bridge: one for the clients, which holds the bridge, and one for each node. Nothing of the machine's
  * own network is touched, and nothing leads out of them. `hub` runs the program that starts the nodes.
  */
 export interface Namespaces {
@@ -28,7 +28,7 @@ export function whyNoNamespaces(): string | undefined {
 }
 
 /** @throws Error with the words of `ip` */
-export function makeNamespaces(size = 3): Namespaces {
+export function makeNamespaces(size: number): Namespaces {
   const prefix = `tresor-${process.pid}`
   const hub = `${prefix}-hub`
   const names = [hub, ...Array.from({ length: size }, (_, index) => `${prefix}-${index}`)]
@@ -59,7 +59,7 @@ export class NamespaceNetwork implements Network {
   readonly #size: number
   readonly #rules = new Set<LinkRule>()
 
-  constructor(prefix: string, size = 3) {
+  constructor(prefix: string, size: number) {
     this.#prefix = prefix
     this.#size = size
   }
