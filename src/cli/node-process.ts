@@ -48,7 +48,7 @@ export class NodeProcess {
     return this.#child !== undefined
   }
 
-  /** Resolves with HOST:PORT of KMIP when the node serves. @throws Error with its last words when it ends before that. */
+  /** Resolves with HOST:PORT of KMIP when the node serves. @throws Error with its last words when it ends before that, or does not serve in a minute and a half: it is killed then. */
   async start(): Promise<string> {
     this.#words = []
     const { under, serve = [], environment = {} } = this.#launch
@@ -73,10 +73,16 @@ export class NodeProcess {
         if (event === 'ready' && kmip !== undefined) resolve(kmip)
       }),
     )
+    let isLate = false
     const ended = once(child, 'close').then((): never => {
-      throw new Error(`the node on ${this.data} ended: ${this.#words.join('\n') || noWords}`)
+      const how = isLate ? `did not serve within ${longestStart / 1000} seconds` : 'ended'
+      throw new Error(`the node on ${this.data} ${how}: ${this.#words.join('\n') || noWords}`)
     })
-    return await Promise.race([ready, ended])
+    const late = setTimeout(() => {
+      isLate = true
+      if (this.#child === child) this.#signal('SIGKILL')
+    }, longestStart)
+    return await Promise.race([ready, ended]).finally(() => clearTimeout(late))
   }
 
   /** SIGKILL to all of its processes at once. */
@@ -116,3 +122,5 @@ export class NodeProcess {
 }
 
 const linesKept = 50
+/** Milliseconds: far above what a node takes that waits for a majority on a busy machine. */
+const longestStart = 90_000

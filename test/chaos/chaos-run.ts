@@ -28,6 +28,8 @@ export interface ChaosRunOptions {
   /** Milliseconds for which a fault is in force, at least and at most. */
   readonly hold: readonly [number, number]
   readonly isOver: () => boolean
+  /** Told before each step what it is. */
+  readonly onStep?: (what: string) => void
   readonly say: (text: string) => void
 }
 
@@ -39,7 +41,17 @@ export interface ChaosSeen {
 }
 
 /** One fault after the other under steady load, each until every node serves again; ends at the first violation. */
-export async function runFaults({ cluster, load, history, random, faults, hold, isOver, say }: ChaosRunOptions): Promise<ChaosSeen> {
+export async function runFaults({
+  cluster,
+  load,
+  history,
+  random,
+  faults,
+  hold,
+  isOver,
+  onStep = () => undefined,
+  say,
+}: ChaosRunOptions): Promise<ChaosSeen> {
   const seen: FaultSeen[] = []
   const problems: string[] = []
   let violations: readonly KeyViolation[] = []
@@ -50,20 +62,25 @@ export async function runFaults({ cluster, load, history, random, faults, hold, 
     await sleep(random.between(...steady))
     const from = history.events.length
     const began = performance.now()
+    onStep(`the beginning of: ${fault.kind}`)
     const { what, affected, heal } = await fault.start(cluster, random, everyNode(cluster))
     await sleep(random.between(...hold))
+    onStep(`the end of: ${what}`)
     await heal()
     const healed = performance.now()
+    onStep(`the wait for all nodes after: ${what}`)
     const silent = await untilAllAnswer(cluster, history, healed)
     const over = performance.now()
     seen.push({ kind: fault.kind, what, affected, began, healed, over })
     for (const node of silent) problems.push(`node-${node + 1} does not serve ${longestReturn / 1000} seconds after the end of: ${what}`)
+    onStep(`the judgement after: ${what}`)
     violations = judge(history, { since: judged, pending: load.pending })
     judged = from
     say(
       `${fault.kind.padEnd(34)} ${what}; ${history.events.length - from} operations, all serve ${Math.round(over - healed)} ms after its end`,
     )
   }
+  onStep('the last answers of the load')
   await load.stop()
   return { faults: seen, violations, problems }
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,6 +19,7 @@ async function chaos(...args: readonly string[]): Promise<{ report: ChaosReport;
         resolve(out + errors),
       ),
     )
+    if (!existsSync(file)) throw new Error(`the run ended without a report:\n${words}`)
     return { report: JSON.parse(readFileSync(file, 'utf8')) as ChaosReport, words }
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -30,7 +31,7 @@ const violationsIn = ({ violations }: ChaosReport) => violations.map(violationTe
 test.serial(
   'every kind of fault under load: every answer has its place in one order, all nodes serve again; planted faults are found out',
   async (t) => {
-    t.timeout(480_000)
+    t.timeout(420_000)
     const { report, words } = await chaos('--quick', '--plants')
     t.log(words)
     t.deepEqual(violationsIn(report), [])

@@ -49,6 +49,8 @@ const size = Number(options.nodes)
 const say = (text: string) => {
   if (!options.json) process.stdout.write(`${text}\n`)
 }
+/** What the run is at; told when it does not come to an end. */
+let step = 'the start of the cluster'
 
 /** Makes the network and runs this program again in it. */
 async function outside(): Promise<number> {
@@ -85,12 +87,22 @@ async function inside(): Promise<number> {
     onNode: (name) => say(`${name} serves`),
     ...(options.plants ? { environment: { TRESOR_CHAOS_PLANT: plant }, preload: [new URL('./plants.js', import.meta.url)] } : {}),
   })
+  const overdue = options.quick ? setTimeout(giveUp, longestQuickRun, cluster) : undefined
   try {
     return await run(cluster, seed, plant)
   } finally {
+    step = 'the end of the cluster'
     await cluster.remove()
+    clearTimeout(overdue)
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** A run that hangs says where, and leaves no processes behind. */
+function giveUp(cluster: ChaosCluster): void {
+  say(`PROBLEM the run did not end within ${longestQuickRun / 1000} seconds; it was at ${step}`)
+  for (const { name, process: node } of cluster.nodes) say(`${name}: ${node.isRunning ? 'runs' : 'does not run'}; ${node.words.join('\n')}`)
+  process.kill(process.pid, 'SIGTERM')
 }
 
 async function run(cluster: ChaosCluster, seed: number, plantFile: string): Promise<number> {
@@ -114,11 +126,18 @@ async function run(cluster: ChaosCluster, seed: number, plantFile: string): Prom
     faults: options.minutes === undefined ? random.shuffled(possible) : rounds(possible, random),
     hold: options.quick ? [700, 1_800] : [1_000, 8_000],
     isOver: () => options.minutes !== undefined && performance.now() > end,
+    onStep: (what) => {
+      step = what
+    },
     say,
   })
+  step = 'the last look at all keys'
   await load.lookAtAll()
+  step = 'the judgement of the whole history'
   const violations = judge(history)
+  step = 'the planted faults'
   const plants = options.plants ? await findPlants({ cluster, at, random, file: plantFile }) : []
+  step = 'the comparison of the replicas'
   const differences = await replicaDifferences(cluster)
   const report: ChaosReport = {
     seed,
@@ -155,6 +174,8 @@ function tell({ faults: rows, operations, violations, problems, plants, lacking,
   say(`${violations.length} violations, ${problems.length} problems`)
 }
 
+/** Milliseconds; some four times what it takes. */
+const longestQuickRun = 360_000
 /** Clients at each node, and as many that fail over. */
 const clientsEach = 3
 /** Tells the program that runs inside the network from the one that makes it. */

@@ -34,6 +34,9 @@ export interface Violation<Input> {
  * are to be checked apart. Three rules keep it short where histories are long, none of which can miss an order:
  * what leaves the state as it is and can be placed, is placed at once; what has no known outcome and would change nothing, is not placed;
  * of operations that are alike, the one that must be over first is placed first.
+ *
+ * @throws Error when it has not come to an end after so many operations placed that something else must be wrong: the problem is one that no
+ *   search of this kind is short for
  */
 export function findViolation<State, Input>(
   model: SequentialModel<State, Input>,
@@ -102,6 +105,8 @@ class Search<State, Input> {
   run(): Violation<Input> | undefined {
     let at = this.#start()
     while (this.#rest > 0) {
+      if (this.#seen.size > mostSeen)
+        throw new Error(`no verdict on ${this.#kinds.length} operations, ${this.#rest} of them still to place`)
       const { entry } = at
       if (entry.mate !== undefined) {
         at.entry = entry.after!
@@ -236,6 +241,9 @@ function lostOf<Input>(operations: readonly Operation<Input>[], kinds: readonly 
   }
   return [...sorts.values()].map((sort) => ({ operations: sort.sort((a, b) => a.operation.invoked - b.operation.invoked), placed: 0 }))
 }
+
+/** States of the search; a history of a run has a few thousand at most. Some hundred megabytes. */
+const mostSeen = 2_000_000
 
 /** A set of operations as 96 bits: that of a set is the exclusive or of those of its members (Zobrist). */
 type Mark = readonly [number, number, number]

@@ -1,12 +1,24 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * Resolves when every thread of these processes has stopped for a SIGSTOP. The signal alone says little: one thread takes it, and until that
- * one had its turn of a processor the others run on.
+ * Resolves when no thread of these processes runs any more after a SIGSTOP. The signal alone says little: one thread takes it, and until that
+ * one had its turn of a processor the others run on. What has ended has stopped, too: a child of a stopped process stays in the process
+ * table.
+ * @throws Error that names the process when one still runs after ten seconds
  */
 export async function untilStopped(pids: readonly number[]): Promise<void> {
-  while (!pids.every((pid) => threadStates(pid).every((state) => state === 'T'))) await new Promise((resolve) => setImmediate(resolve))
+  const end = performance.now() + longestStop
+  for (let running = pids.find(runs); running !== undefined; running = pids.find(runs)) {
+    if (performance.now() > end) throw new Error(`process ${running} did not stop: its threads are ${threadStates(running).join('')}`)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }
+
+/** Milliseconds; far above what a signal takes on a busy machine. */
+const longestStop = 10_000
+/** Stopped, stopped by a tracer, a zombie, dead. */
+const still: ReadonlySet<string> = new Set(['T', 't', 'Z', 'X'])
+const runs = (pid: number) => threadStates(pid).some((state) => !still.has(state))
 
 /** The processes of a group, as `kill(-group)` reaches them. */
 export function processesOf(group: number): number[] {
@@ -16,7 +28,15 @@ export function processesOf(group: number): number[] {
 }
 
 function threadStates(pid: number): string[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => statOf(`/proc/${pid}/task/${thread}/stat`)?.[0] ?? [])
+  return threadsOf(pid).flatMap((thread) => statOf(`/proc/${pid}/task/${thread}/stat`)?.[0] ?? [])
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+  } catch {
+    return []
+  }
 }
 
 /** The fields after the name, which may hold anything: state, parent, group ...; undefined for one that has ended. */
