@@ -1,3 +1,4 @@
+export { type DeliveryKey, deliver, newDeliveryKey, receive } from './delivery-key.ts'
 export { connectHsm, type HsmConnection } from './hsm/connect.ts'
 export { type HsmServer, serveHsm } from './hsm/serve.ts'
 export { createKeyFile, readKeyFile, readPrivateFile } from './key-file.ts'
