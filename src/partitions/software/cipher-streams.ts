@@ -1,7 +1,7 @@
 import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto'
 import { type AuthenticatedMechanism, isAuthenticated, padded, type SymmetricMechanism } from '../cipher-parameters.ts'
-import { cipherName, lacks } from '../mechanisms.ts'
-import type { CipherMechanism, StreamEnd, StreamOperation } from '../partition.ts'
+import { checkCipherInParts } from '../in-parts.ts'
+import type { StreamEnd, StreamOperation } from '../partition.ts'
 import { checkTag, doesNotDecrypt, prepare, tagDoesNotMatch } from './ciphers.ts'
 import { algorithmOf, attempt, type HeldKey } from './held-key.ts'
 import type { SoftwareStream } from './software-stream.ts'
@@ -11,26 +11,13 @@ type CipherOperation = Extract<StreamOperation, { operation: 'encrypt' | 'decryp
 /** Encryption or decryption in parts. @throws KmipError UnsupportedCryptographicParameters for what works on whole messages (RSA, CCM, XTS); as `encrypt` and `decrypt`. */
 export function cipherStream(partition: string, held: HeldKey, operation: CipherOperation): SoftwareStream {
   const { mechanism } = operation
-  if (!isSymmetric(mechanism)) throw lacks(partition, `${mechanism.cipher} in parts`, 'RSA works on one block')
-  const whole = wholeOnly[mechanism.cipher]
-  if (whole !== undefined)
-    throw lacks(partition, `${cipherName(algorithmOf(held), mechanism)} in parts`, `${whole}. Send all of the data in one request`)
+  checkCipherInParts(partition, algorithmOf(held), mechanism)
   if (operation.operation === 'encrypt') {
     return isAuthenticated(mechanism) ? sealing(partition, held, mechanism) : transforming(partition, held, mechanism, createCipheriv)
   }
   return isAuthenticated(mechanism)
     ? opening(partition, held, mechanism, operation.tag)
     : transforming(partition, held, mechanism, createDecipheriv)
-}
-
-/** Why some ciphers do not work in parts. */
-const wholeOnly: Partial<Record<SymmetricMechanism['cipher'], string>> = {
-  CCM: 'it begins with the length of all data (SP 800-38C)',
-  XTS: 'it works on one data unit (SP 800-38E)',
-}
-
-function isSymmetric(mechanism: CipherMechanism): mechanism is SymmetricMechanism {
-  return mechanism.cipher !== 'RSA-OAEP' && mechanism.cipher !== 'RSA-PKCS1' && mechanism.cipher !== 'RSA-RAW'
 }
 
 /** A cipher without a tag: each part gives what it completes. */

@@ -1,5 +1,5 @@
 import { createHash, createSign, createVerify, timingSafeEqual } from 'node:crypto'
-import { KmipError } from '../../../spec/kmip-error.ts'
+import { demanded } from '../in-parts.ts'
 import { lacks, macName } from '../mechanisms.ts'
 import type { MacMechanism, SignMechanism } from '../partition.ts'
 import type { HeldKey } from './held-key.ts'
@@ -68,11 +68,6 @@ function digesting<T extends { update(data: Uint8Array): unknown }>(
 function hmacOf(partition: string, held: HeldKey, mechanism: MacMechanism) {
   if (mechanism.mac === 'HMAC') return hmac(partition, held, mechanism.hash)
   throw lacks(partition, `${macName(mechanism)} in parts`, 'node:crypto has HMAC alone so')
-}
-
-function demanded(what: string, expected: Uint8Array | undefined): Uint8Array {
-  if (expected !== undefined) return expected
-  throw new KmipError('InvalidField', `There is nothing to verify: the ${what} was given neither with the first nor with the last part.`)
 }
 
 const nothing = new Uint8Array()

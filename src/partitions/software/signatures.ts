@@ -10,6 +10,7 @@ import {
 } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { hashes } from '../hashes.ts'
+import { checkSignatureInParts } from '../in-parts.ts'
 import { lacks, signName } from '../mechanisms.ts'
 import type { SignMechanism } from '../partition.ts'
 import { asymmetricKeyOf, attempt, type HeldKey } from './held-key.ts'
@@ -69,9 +70,7 @@ export function hashedSignature(
   kind: 'private' | 'public',
 ): { readonly hash: string; readonly key: SignKeyObjectInput } {
   const key = asymmetricKeyOf(held, kind, keyTypes[mechanism.scheme], mechanism.scheme)
-  if (mechanism.scheme === 'EdDSA')
-    throw lacks(partition, 'EdDSA in parts', 'it goes through its data twice (RFC 8032). Send all of the data in one request')
-  if (mechanism.digested) throw new KmipError('InvalidField', 'A digest is signed and verified whole, not in parts.')
+  checkSignatureInParts(partition, mechanism)
   const { node } = checkHash(partition, mechanism, nothing)
   const binds = mechanism.scheme === 'RSA-PSS' && checkPss(partition, key, mechanism).binds
   return { hash: node, key: withPadding(binds ? tooShort(() => bindPss(key, mechanism)) : key, mechanism) }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { KmipError } from '../../../spec/kmip-error.ts'
+import { noSuchStream } from '../in-parts.ts'
 import type { HashName, KeyReference, OpenedStream, PartitionStreams, StreamEnd, StreamOperation } from '../partition.ts'
 import { cipherStream } from './cipher-streams.ts'
 import { macStream, signStream, verifyMacStream, verifyStream } from './digest-streams.ts'
@@ -60,7 +60,7 @@ export class SoftwareStreams implements PartitionStreams {
   #find(stream: string): SoftwareStream {
     const open = this.#open.get(stream)
     if (open !== undefined) return open
-    throw new KmipError('InvalidCorrelationValue', `Partition ${this.#partition} has no such stream any more. Begin anew.`)
+    throw noSuchStream(this.#partition)
   }
 }
 
