@@ -6,8 +6,10 @@ export interface KmipErrorOptions extends ErrorOptions {
   /**
    * `another-node`: this node cannot serve now, and did nothing of what was asked; another node of the cluster may.
    * `outcome-unknown`: it may have been done; only what is safe to repeat may be sent again.
+   * `newer-view`: what the request relied on has passed (an epoch of its partition), and nothing of it was done: the server runs it again
+   * itself, from its barrier. Never told to a client.
    */
-  readonly retry?: 'another-node' | 'outcome-unknown' | undefined
+  readonly retry?: 'another-node' | 'outcome-unknown' | 'newer-view' | undefined
 }
 
 /**

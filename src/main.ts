@@ -278,8 +278,8 @@ function serve({ config, folder, log, metrics, ledger, replica, registry, openPa
     registry,
     openPartition,
     spaceOf: tenantSpace,
-    beginUnit: ({ tenant, space, guard }, partition, milliseconds) => {
-      const records = new Records({ tenant: tenant.id, space, guard, partition, replica, cache })
+    beginUnit: ({ tenant, space, guard, wrapping }, partition, milliseconds) => {
+      const records = new Records({ tenant: tenant.id, space, guard, wrapping, partition, replica, cache })
       return { records, objects: new ObjectStore(records, milliseconds) }
     },
     kmip: config.listen.kmip,

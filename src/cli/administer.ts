@@ -10,7 +10,7 @@ import { connectHsm, createSoftwarePartition, type HsmConnection, readKeyFile } 
 import { ObjectCache } from '../server/object-cache.ts'
 import { Records } from '../server/object-records.ts'
 import { tenantSpace } from '../store/index.ts'
-import { OpenPartitions } from '../tenants/index.ts'
+import { OpenPartitions, wrappingOf } from '../tenants/index.ts'
 import { addressText } from './place.ts'
 import { version } from './version.ts'
 
@@ -89,8 +89,9 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
         const entry = view.tenants.get(tenant)
         if (entry === undefined) throw new Error(`tenant ${tenant} does not exist`)
         const guard = registry.settings.guard('tenant', tenant, entry.revision)
+        const wrapping = wrappingOf(registry.settings, entry.value.partition)
         const partition = await partitions.open(entry.value.partition)
-        const records = new Records({ tenant, space: tenantSpace(tenant), guard, partition, replica, cache })
+        const records = new Records({ tenant, space: tenantSpace(tenant), guard, wrapping, partition, replica, cache })
         return new ObjectStore(records, Date.now())
       },
       certify: async ({ tenant, user, publicKey, csr, days }) => {

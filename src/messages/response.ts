@@ -122,7 +122,8 @@ function failedItem(dialect: Dialect, item: FailedItem): Item {
     { tag: tag.resultMessage, type: 'TextString', value: item.error.message },
   )
   // Not unasked: clients of other makers may stumble over it (PyKMIP cannot read a Message Extension).
-  if (item.wantsRetry === true && item.error.retry !== undefined) items.push(retryItem(item.error.retry))
+  const { retry } = item.error
+  if (item.wantsRetry === true && retry !== undefined && retry !== 'newer-view') items.push(retryItem(retry))
   return { tag: tag.batchItem, type: 'Structure', value: items }
 }
 

@@ -56,7 +56,7 @@ export function readRetry(extensions: readonly MessageExtension[]): KmipErrorOpt
   return undefined
 }
 
-export function retryItem(retry: NonNullable<KmipErrorOptions['retry']>): Item {
+export function retryItem(retry: Exclude<NonNullable<KmipErrorOptions['retry']>, 'newer-view'>): Item {
   return extensionItem([{ ...fields.retry, value: retry }])
 }
 

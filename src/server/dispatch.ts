@@ -26,6 +26,12 @@ export interface Attempt {
   readonly context: Context
   /** What was made under Idempotency Keys. */
   readonly kept: AnswersKept
+  /** Who makes the request, where a ticket says so. */
+  readonly identity?: Identity
+  /** Takes a Batch Item off what the request's ticket may do; undefined when nothing counts. @throws KmipError UsageLimitExceeded */
+  readonly spend?: ((bytes: number) => Promise<void>) | undefined
+  /** What the request costs its ticket though nothing that it did stays; staged for the commit. */
+  readonly spent?: (() => Promise<ChangeSet | undefined>) | undefined
   /** A mark to go back to. */
   savepoint(): number
   /** Drops what was staged since the mark, and ends streams that took a part since. */
@@ -69,6 +75,9 @@ export interface DispatchDoors<C extends Caller = Caller> {
 /** Runs again after a conflict at most so many times in all. */
 const attempts = 16
 
+/** Of these, attempts that may end because what the request relied on has passed; the next one answers what it meets. */
+const attemptsForView = 4
+
 /** The longest pause between two attempts is 2 to this power, in milliseconds. */
 const longestPause = 6
 
@@ -85,7 +94,7 @@ export async function dispatch<C extends Caller>(message: RequestMessage, caller
   try {
     for (let attempt = 1; ; attempt++) {
       // What it met is newer than what it saw: an earlier barrier would show it the same again.
-      const run = new Run(message, caller, milliseconds, attempt === 1 ? 'usual' : 'strict', doors)
+      const run = new Run(message, caller, milliseconds, attempt, doors)
       const answer = await run.answer()
       if (answer !== 'conflict') return answer
       doors.metrics.conflicts++
@@ -113,14 +122,14 @@ class Run<C extends Caller> {
   readonly #caller: C
   readonly #doors: DispatchDoors<C>
   readonly #milliseconds: number
-  readonly #bound: Bound
+  readonly #attempt: number
   readonly #failures: Failures
   #identity: Identity
   #identifiers: BatchIdentifiers | undefined
 
-  constructor(message: RequestMessage, caller: C, milliseconds: number, bound: Bound, doors: DispatchDoors<C>) {
+  constructor(message: RequestMessage, caller: C, milliseconds: number, attempt: number, doors: DispatchDoors<C>) {
     this.#message = message
-    this.#bound = bound
+    this.#attempt = attempt
     this.#caller = caller
     this.#identity = caller.identity
     this.#milliseconds = milliseconds
@@ -129,23 +138,36 @@ class Run<C extends Caller> {
   }
 
   async answer(): Promise<ResponseMessage | 'conflict'> {
+    try {
+      return await this.#run()
+    } catch (error) {
+      if (this.#hasPassed(error)) return 'conflict'
+      throw error
+    }
+  }
+
+  /** Whether what the request relied on is no more, so that it must look anew. */
+  #hasPassed(error: unknown): boolean {
+    return error instanceof KmipError && error.retry === 'newer-view' && this.#attempt < attemptsForView
+  }
+
+  async #run(): Promise<ResponseMessage | 'conflict'> {
     const message = this.#message
     const doors = this.#doors
     if (needsBarrier(message, doors)) {
       const began = performance.now()
-      await doors.barrier(this.#caller, this.#bound)
+      await doors.barrier(this.#caller, this.#attempt === 1 ? 'usual' : 'strict')
       doors.metrics.barrier.observe(performance.now() - began)
     }
     const identified = doors.identify(this.#caller, message)
     this.#identity = identified instanceof Promise ? await identified : identified
     const begun = doors.begin(this.#identity, message, this.#milliseconds)
     const attempt = begun instanceof Promise ? await begun : begun
-    const answers = await this.#items(attempt)
-    if (answers === 'undone') {
-      await doors.dropped?.(message)
-      return this.#respond(this.#undone)
-    }
-    const staged = attempt.changes()
+    if (attempt.identity !== undefined) this.#identity = attempt.identity
+    const done = await this.#items(attempt)
+    if (done === 'undone') await doors.dropped?.(message)
+    const answers = done === 'undone' ? this.#undone : done
+    const staged = done === 'undone' ? attempt.spent?.() : attempt.changes()
     const changes = staged && (await staged)
     if (changes === undefined) return this.#respond(answers)
     // An answer that could not be written must not be found out after the commit.
@@ -201,14 +223,15 @@ class Run<C extends Caller> {
     return answers
   }
 
-  async #item(item: RequestItem | UnreadableItem, { context, kept }: Attempt): Promise<ResponseItem> {
+  async #item(item: RequestItem | UnreadableItem, { context, kept, spend }: Attempt): Promise<ResponseItem> {
     const began = performance.now()
     let answer: ResponseItem
     try {
       if ('error' in item) throw item.error
       const entry = this.#doors.entry(item.operation) as OperationEntry<OperationName> | undefined
       if (entry === undefined) throw new KmipError('OperationNotSupported', `This server does not serve ${item.operation}.`)
-      if (entry.permission !== 'none') demand(this.#identity, entry.permission)
+      if (entry.permission !== 'none' && entry.permission !== 'own') demand(this.#identity, entry.permission)
+      if (spend !== undefined) await spend(dataLength(item.payload))
       const payload = this.#resolved(item.operation, entry, item.payload as RequestPayload<OperationName>)
       const repeated = repetition(item, this.#identity)
       const found = repeated && (await kept.find(repeated))
@@ -221,6 +244,7 @@ class Run<C extends Caller> {
       this.#identifiers?.learn(item.operation, response, entry.placeholder?.(response as never, payload as never))
       answer = answered(item, item.operation, response)
     } catch (error) {
+      if (this.#hasPassed(error)) throw error
       answer = failed(item, this.#failures.of(error).error)
     }
     this.#account(item, answer, performance.now() - began)
@@ -277,6 +301,11 @@ class Failures {
     const message = `An internal failure; the server's log tells more under ${serverCorrelationValue}.`
     return { error: new KmipError('GeneralFailure', message, { cause: error }), header: this.header }
   }
+}
+
+/** Bytes that an item gives an operation to work on. */
+function dataLength(payload: { readonly data?: Uint8Array | undefined }): number {
+  return payload.data?.length ?? 0
 }
 
 /** What keeps the whole request from being tried. */

@@ -1,16 +1,21 @@
+import { KmipError } from '../../spec/kmip-error.ts'
 import { indexTerms, type ManagedObject, type TermRange } from '../objects/index.ts'
 import { decodeObject, encodeObject } from '../operations/object-codec.ts'
 import type { ObjectRecords, ObjectsFound } from '../operations/object-store.ts'
 import type { Partition } from '../partitions/index.ts'
 import { type ChangeSet, type Guard, joinSeal, type LocalReplica, type Space, splitSeal, UnitOfWork } from '../store/index.ts'
+import type { Wrapping } from '../tenants/index.ts'
 import { type AnswersKept, KeptAnswers } from './kept-answers.ts'
 import type { CachedObject, ObjectCache } from './object-cache.ts'
+import { RequestTickets, type RequestTicketsParts } from './request-tickets.ts'
 
 export interface RecordsParts {
   readonly tenant: string
   readonly space: Space
   /** Goes with every commit: the tenant was not removed meanwhile. */
   readonly guard: Guard
+  /** Its guard goes with every commit that stores a key wrapped anew. */
+  readonly wrapping: Wrapping
   readonly partition: Partition
   readonly replica: LocalReplica
   readonly cache: ObjectCache
@@ -32,6 +37,11 @@ export class Records implements ObjectRecords {
   /** What was made under Idempotency Keys; staged in the same unit. */
   keptAt(milliseconds: number): AnswersKept {
     return new KeptAnswers({ ...this.#parts, unit: this.#unit, now: milliseconds })
+  }
+
+  /** The tickets of who makes the request; staged in the same unit. */
+  tickets(of: Omit<RequestTicketsParts, keyof RecordsParts | 'unit'>): RequestTickets {
+    return new RequestTickets({ ...this.#parts, ...of, unit: this.#unit })
   }
 
   async read(uniqueIdentifier: string): Promise<ManagedObject | undefined> {
@@ -87,18 +97,30 @@ export class Records implements ObjectRecords {
 
   /** Everything staged, sealed, as one proposal; undefined when nothing was. */
   changes(): Promise<ChangeSet | undefined> | undefined {
-    return this.#staged === undefined || this.#staged.size === 0 ? undefined : this.#sealed(this.#staged)
+    return this.#unit.isEmpty ? undefined : this.#sealed(this.#staged ?? nothing)
   }
 
   async #sealed(staged: ReadonlyMap<string, ManagedObject>): Promise<ChangeSet | undefined> {
-    const { tenant, partition, guard } = this.#parts
+    const { tenant, partition, guard, wrapping } = this.#parts
+    let hasNewKey = false
     for (const [id, object] of staged) {
+      if (this.#isWrappedAnew(object)) {
+        checkEpoch(object, wrapping.epoch)
+        hasNewKey = true
+      }
       const record = encodeObject(tenant, object)
       const seal = await partition.sealRecord(record)
       this.#unit.put('object', id, joinSeal(record, seal), { terms: indexTerms(object), order: object.order })
     }
     const changes = this.#unit.changes()
-    return changes === undefined ? undefined : { ...changes, guards: [...changes.guards, guard] }
+    return changes === undefined ? undefined : { ...changes, guards: [...changes.guards, guard, ...(hasNewKey ? [wrapping.guard] : [])] }
+  }
+
+  /** Whether the object's key is another than the stored object has. */
+  #isWrappedAnew({ uniqueIdentifier, key }: ManagedObject): boolean {
+    if (key === undefined) return false
+    const stored = this.#lookUp(uniqueIdentifier)?.object.key
+    return stored === undefined || (stored !== key && !Buffer.from(stored.bytes).equals(key.bytes))
   }
 
   /** The stored object: from the cache when the record's revision is the entry's. */
@@ -157,4 +179,15 @@ function decoded(tenant: string, space: Space, id: string, record: Uint8Array): 
   }
 }
 
+/**
+ * A partition may have learnt of its new epoch before this request's view of the settings, or after it.
+ * @throws KmipError that has the request run again
+ */
+function checkEpoch({ uniqueIdentifier, key }: ManagedObject, epoch: number | undefined): void {
+  if (epoch === undefined || key?.epoch === epoch) return
+  const message = `${uniqueIdentifier} was wrapped under epoch ${key?.epoch} of its partition, which is at epoch ${epoch}. Nothing was changed; send the request again.`
+  throw new KmipError('GeneralFailure', message, { retry: 'newer-view' })
+}
+
 const unsealed = new Uint8Array(0)
+const nothing: ReadonlyMap<string, ManagedObject> = new Map()

@@ -1,13 +1,14 @@
 /** Tenants, who may act in them, and what each may do. */
 export { clientUri } from './client-uri.ts'
-export { authenticate, type Credential } from './credentials.ts'
+export { authenticate, type Credential, narrowTo, passwordMark } from './credentials.ts'
 export { demand, Identities, type Identity, mayDo, type TrustFiles } from './identity.ts'
 export { type TenantId, tenantId } from './names.ts'
-export { OpenPartitions, type PartitionOpener, type TenantContext } from './partitions.ts'
+export { OpenPartitions, type PartitionOpener, type TenantContext, type Wrapping, wrappingOf } from './partitions.ts'
 export { Passwords } from './passwords.ts'
 export { type Permission, permissions, permissionsOf, type Role, roles } from './permissions.ts'
 export { Registry, type RegistryParts, type RuleRequest } from './registry.ts'
 export {
+  type EpochTurn,
   longestFreshness,
   type PartitionDefinition,
   type Pkcs11PartitionDefinition,

@@ -11,8 +11,19 @@ export interface TenantContext {
   readonly space: Space
   /** Goes with every commit that makes an object: the tenant was not removed meanwhile. */
   readonly guard: Guard
+  readonly wrapping: Wrapping
   /** Opened at first use; not before, so that a request which needs no key does not wait for a device. */
   partition(): Promise<Partition>
+}
+
+/**
+ * Under which epoch of the tenant's partition keys are wrapped. The guard goes with every commit that stores a key wrapped anew: once a turn has
+ * begun, none can be added under the KEK that is to be destroyed.
+ */
+export interface Wrapping {
+  readonly guard: Guard
+  /** Undefined for a partition that never had another epoch than it was made with. */
+  readonly epoch: number | undefined
 }
 
 /** Opens a partition from its definition; the composition root knows the kinds. */
@@ -40,7 +51,8 @@ export class OpenPartitions {
     const tenant = livingTenant(view, identity.tenant)
     if (tenant === undefined) throw new KmipError('AuthenticationNotSuccessful', `Tenant ${identity.tenant} does not exist any more.`)
     const guard = this.#settings.guard('tenant', tenant.id, view.tenants.get(tenant.id)!.revision)
-    return { tenant, guard, space: this.#spaceOf(tenant.id), partition: () => this.open(tenant.partition) }
+    const wrapping = wrappingOf(this.#settings, tenant.partition)
+    return { tenant, guard, wrapping, space: this.#spaceOf(tenant.id), partition: () => this.open(tenant.partition) }
   }
 
   /** Opens a partition, or waits for the opening that runs. One that failed is tried again by the next request. */
@@ -96,4 +108,10 @@ export class OpenPartitions {
     if (old !== undefined) await (await old.catch(() => undefined))?.close()
     return partition
   }
+}
+
+/** As the settings are now. */
+export function wrappingOf(settings: Settings, partition: string): Wrapping {
+  const defined = settings.view().partitions.get(partition)
+  return { guard: settings.guard('partition', partition, defined?.revision ?? 0), epoch: defined?.value.epoch }
 }

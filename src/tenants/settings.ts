@@ -29,14 +29,33 @@ export interface TenantPolicy {
 /** Where a tenant's keys are made and used. */
 export type PartitionDefinition = SoftwarePartitionDefinition | Pkcs11PartitionDefinition
 
-export interface SoftwarePartitionDefinition {
+/** What a partition's definition says of its epochs: each has a KEK of its own. */
+export interface PartitionEpochs {
+  /** The epoch under which keys are wrapped, from 1; undefined for a partition that never had another than it was made with. */
+  readonly epoch?: number
+  /** The turn that is under way. */
+  readonly turn?: EpochTurn
+}
+
+/**
+ * `making`: the KEK of epoch `to` is made. `rewrapping`: new keys are wrapped under it, and stored ones are re-wrapped, one after the other.
+ * `destroying`: no stored key lies under an earlier KEK any more, and those are destroyed.
+ */
+export interface EpochTurn {
+  readonly phase: 'making' | 'rewrapping' | 'destroying'
+  readonly to: number
+  /** ISO 8601. */
+  readonly startedAt: string
+}
+
+export interface SoftwarePartitionDefinition extends PartitionEpochs {
   readonly kind: 'software'
   readonly name: string
   /** The partition's key ring, wrapped under the root secret; base64. Only `partitions/` knows what is in it. */
   readonly ring: string
 }
 
-export interface Pkcs11PartitionDefinition {
+export interface Pkcs11PartitionDefinition extends PartitionEpochs {
   readonly kind: 'pkcs11'
   readonly name: string
   /** Path of the vendor's library. */

@@ -24,7 +24,15 @@ export async function fill(node: RunningNode, tenant: string, from: number, to: 
   for (let at = from; at < to; at += perCommit) {
     await ledger.barrier()
     const nowMilliseconds = Date.now()
-    const records = new Records({ tenant, space: scope.space, guard: scope.guard, partition, replica, cache: new ObjectCache() })
+    const records = new Records({
+      tenant,
+      space: scope.space,
+      guard: scope.guard,
+      wrapping: scope.wrapping,
+      partition,
+      replica,
+      cache: new ObjectCache(),
+    })
     const context = {
       now: Math.floor(nowMilliseconds / 1000),
       nowMilliseconds,

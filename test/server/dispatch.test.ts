@@ -247,6 +247,14 @@ test('conflicts without end are answered, and nothing is changed', async (t) => 
   t.true(fake.commits < 50)
 })
 
+test('what the request relied on has passed: it runs again from its barrier, a few times, and is answered then', async (t) => {
+  const fake = new Fake()
+  fake.thrown = new KmipError('CryptographicFailure', 'the epoch is over', { retry: 'newer-view' })
+  const response = await run(fake, request([['Create'], ['Activate']], { batchErrorContinuation: 'Continue' }))
+  t.deepEqual(shown(response), ['Create Success k4', 'Activate CryptographicFailure'])
+  t.deepEqual([fake.bounds, fake.commits, [...fake.stored]], [['usual', 'strict', 'strict', 'strict'], 1, ['k4']])
+})
+
 test('an unknown outcome is said, and the request is not run again', async (t) => {
   const fake = new Fake()
   fake.outcomes.push('unknown')

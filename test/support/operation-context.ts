@@ -15,6 +15,7 @@ import { Records } from '../../src/server/object-records.ts'
 import { ProcessStreams } from '../../src/server/process-streams.ts'
 import { StreamRequests } from '../../src/server/request-streams.ts'
 import { type EmbeddedLedger, type Guard, type LocalReplica, openEmbeddedLedger, type Space, systemSpace } from '../../src/store/index.ts'
+import { groundPartition } from './operation-test.ts'
 
 export interface OperationBench {
   readonly context: Pick<Context, 'now' | 'partition' | 'policy'>
@@ -43,12 +44,12 @@ interface Options {
   readonly attributeInstances?: Context['attributeInstances']
 }
 
-/** A tenant of its own over a software partition and the embedded ledger: handlers run for real, commit and all. */
+/** A tenant of its own over a software partition, or the partition that this process's suite stands on, and the embedded ledger: handlers run for real, commit and all. */
 export function operationContext(options: Options = {}): OperationBench {
   const { ledger, replica } = testLedger()
   const cache = new ObjectCache()
   const attributeInstances = options.attributeInstances ?? 'by-value'
-  const partition = options.partition ?? softwarePartition()
+  const partition = options.partition ?? groundPartition() ?? softwarePartition()
   const policy = options.policy ?? { sensitive: false, extractable: true }
   const tenant = randomUUID()
   const space = `t/${tenant}` as Space
@@ -57,7 +58,7 @@ export function operationContext(options: Options = {}): OperationBench {
   const streams = new StreamRequests(
     new ProcessStreams({ node: randomBytes(8), process: 0, socketOf: undefined, limits: defaultServerLimits, now: Date.now }),
   )
-  const openRecords = () => new Records({ tenant, space, guard, partition, replica, cache })
+  const openRecords = () => new Records({ tenant, space, guard, wrapping: { guard, epoch: undefined }, partition, replica, cache })
   // Requests of one second follow each other by the millisecond, as on a clock.
   let milliseconds = 0
 
