@@ -1,7 +1,7 @@
-import test from 'ava'
 import type { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance } from '../../spec/values.ts'
 import { type OperationBench, operationContext } from '../support/operation-context.ts'
+import { test } from '../support/operation-test.ts'
 
 function name(value: string): AttributeInstance {
   return { name: 'Name', value: { value, type: 'UninterpretedTextString' } }

@@ -1,8 +1,8 @@
-import test from 'ava'
 import { masks } from '../../spec/enumerations.ts'
 import type { KmipError, ResultReason } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, RequestPayload } from '../../spec/values.ts'
 import { operationContext } from '../support/operation-context.ts'
+import { onToken, test } from '../support/operation-test.ts'
 
 const { Encrypt, Decrypt, Sign, Verify, MACGenerate, MACVerify } = masks.CryptographicUsageMask
 
@@ -48,9 +48,11 @@ for (const [title, attributes, expected] of keys)
     t.is(held?.get('KeyFormatType'), 'Raw')
     t.is(held?.get('OriginalCreationDate'), 1_700_000_000)
     t.is(held?.get('Digest')?.digestValue?.length, 32)
-    t.is(held?.get('RandomNumberGenerator')?.rngAlgorithm, 'DRBG')
+    t.is(held?.get('RandomNumberGenerator')?.rngAlgorithm, onToken() ? 'Unspecified' : 'DRBG')
     t.is(object?.key?.kind, 'secret')
   })
+
+const foreign = onToken() ? 'Software' : 'Hardware'
 
 const refusals: [string, RequestPayload<'Create'>, ResultReason][] = [
   ['a private key', { objectType: 'PrivateKey', attributes: [] }, 'InvalidObjectType'],
@@ -73,8 +75,8 @@ const refusals: [string, RequestPayload<'Create'>, ResultReason][] = [
     'GeneralFailure',
   ],
   [
-    'hardware that is not there',
-    { objectType: 'SymmetricKey', attributes: [], protectionStorageMasks: { masks: [masks.ProtectionStorageMask.Hardware.value] } },
+    'storage that is not there',
+    { objectType: 'SymmetricKey', attributes: [], protectionStorageMasks: { masks: [masks.ProtectionStorageMask[foreign].value] } },
     'ProtectionStorageUnavailable',
   ],
   [

@@ -1,8 +1,8 @@
 import { constants, generateKeyPairSync, privateDecrypt, publicEncrypt } from 'node:crypto'
-import test from 'ava'
 import type { KmipError, ResultReason } from '../../spec/kmip-error.ts'
 import type { RequestPayload } from '../../spec/values.ts'
 import { type OperationBench, operationContext } from '../support/operation-context.ts'
+import { onToken, refusedTest, test } from '../support/operation-test.ts'
 import { hex, registered, registerKey } from '../support/registered-keys.ts'
 
 type Request = Omit<RequestPayload<'Decrypt'>, 'uniqueIdentifier'>
@@ -27,19 +27,19 @@ const refusals: readonly (readonly [string, Request, ResultReason, RegExp])[] = 
     'an altered tag',
     { cryptographicParameters: gcm, data, ivCounterNonce: nonce, tag: hex('006e47d42cec13bdf53a67b21257bddf') },
     'CryptographicFailure',
-    /authentication tag does not match/,
+    /authentication tag does not match|AES-GCM failed: wrong key, IV, tag/,
   ],
   [
     'another IV',
     { cryptographicParameters: gcm, data, ivCounterNonce: hex('ff0000000000000000000000'), tag },
     'CryptographicFailure',
-    /authentication tag does not match/,
+    /authentication tag does not match|AES-GCM failed: wrong key, IV, tag/,
   ],
   [
     'other additional data',
     { cryptographicParameters: gcm, data, ivCounterNonce: nonce, tag, additionalData: hex('00') },
     'CryptographicFailure',
-    /authentication tag does not match/,
+    /authentication tag does not match|AES-GCM failed: wrong key, IV, tag/,
   ],
   [
     'data shorter than the tag behind it',
@@ -48,18 +48,22 @@ const refusals: readonly (readonly [string, Request, ResultReason, RegExp])[] = 
     /shorter than a tag/,
   ],
   ['an IV of another length', { cryptographicParameters: cbc, data, ivCounterNonce: nonce }, 'InvalidField', /IV of 16 bytes, not 12/],
-  ['padding that is none', { cryptographicParameters: cbc, data, ivCounterNonce: tag }, 'CryptographicFailure', /does not decrypt/],
+  [
+    'padding that is none',
+    { cryptographicParameters: cbc, data, ivCounterNonce: tag },
+    'CryptographicFailure',
+    /does not decrypt|AES-CBC failed: wrong key, IV/,
+  ],
   ['no data', { cryptographicParameters: gcm, ivCounterNonce: nonce }, 'InvalidMessage', /has no Data/],
 ]
 
 for (const [what, request, reason, message] of refusals) {
-  test(`refuses ${what}`, async (t) => {
+  const attempt = async () => {
     const bench = operationContext()
     const uniqueIdentifier = await registerKey(bench, key)
-    const error = await t.throwsAsync<KmipError>(bench.run('Decrypt', { uniqueIdentifier, ...request }))
-    t.is(error.reason, reason)
-    t.regex(error.message, message)
-  })
+    await bench.run('Decrypt', { uniqueIdentifier, ...request })
+  }
+  refusedTest(`refuses ${what}`, attempt, { reason, says: message })
 }
 
 test('a tag cut short is checked as far as it goes', async (t) => {
@@ -104,9 +108,9 @@ test('RSA, PKCS #1 v1.5: encrypts, and decrypts where the library does it safely
   t.is(padded.subarray(0, 2).toString('hex'), '0002')
   t.deepEqual(padded.subarray(-message.length), message)
   const decryption = bench.run('Decrypt', { uniqueIdentifier: privateKey, cryptographicParameters, data })
-  // OpenSSL 3.2 brought implicit rejection; with an older one the partition refuses.
+  // OpenSSL 3.2 brought implicit rejection; with an older one the software partition refuses. Tokens do it in their own way.
   const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number)
-  if (major > 3 || (major === 3 && minor >= 2)) t.deepEqual(Buffer.from((await decryption).data!), message)
+  if (onToken() || major > 3 || (major === 3 && minor >= 2)) t.deepEqual(Buffer.from((await decryption).data!), message)
   else t.is((await t.throwsAsync<KmipError>(decryption)).reason, 'UnsupportedCryptographicParameters')
 })
 

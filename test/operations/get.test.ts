@@ -1,8 +1,8 @@
 import { createDecipheriv, createPrivateKey, createPublicKey } from 'node:crypto'
-import test from 'ava'
 import type { KmipError, ResultReason } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, RequestPayload, StructureValue } from '../../spec/values.ts'
 import { type OperationBench, operationContext } from '../support/operation-context.ts'
+import { test } from '../support/operation-test.ts'
 import { hex, registerKey } from '../support/registered-keys.ts'
 
 type Specification = StructureValue<'KeyWrappingSpecification'>

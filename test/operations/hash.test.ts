@@ -1,6 +1,6 @@
-import test from 'ava'
 import type { KmipError } from '../../spec/kmip-error.ts'
 import { operationContext } from '../support/operation-context.ts'
+import { test } from '../support/operation-test.ts'
 import { hex } from '../support/registered-keys.ts'
 
 const data = hex('01020304050607080910111213141516')

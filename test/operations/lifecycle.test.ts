@@ -1,6 +1,6 @@
-import test from 'ava'
 import type { KmipError } from '../../spec/kmip-error.ts'
 import { type OperationBench, operationContext } from '../support/operation-context.ts'
+import { test } from '../support/operation-test.ts'
 
 const start = 1_700_000_000
 

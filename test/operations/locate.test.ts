@@ -1,8 +1,8 @@
-import test from 'ava'
 import { masks } from '../../spec/enumerations.ts'
 import type { AttributeInstance, RequestPayload } from '../../spec/values.ts'
 import { locatedPlaceholder } from '../../src/operations/locate.ts'
 import { type OperationBench, operationContext } from '../support/operation-context.ts'
+import { test } from '../support/operation-test.ts'
 
 const { OnLineStorage, ArchivalStorage, DestroyedStorage } = masks.StorageStatusMask
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
-import test from 'ava'
 import type { KmipError } from '../../spec/kmip-error.ts'
 import { operationContext } from '../support/operation-context.ts'
+import { test } from '../support/operation-test.ts'
 import { hex, registerKey } from '../support/registered-keys.ts'
 
 const key = '0123456789abcdef0123456789abcdef'

@@ -1,7 +1,7 @@
-import test from 'ava'
 import type { KmipError } from '../../spec/kmip-error.ts'
 import { longestRandom } from '../../src/operations/rng-retrieve.ts'
 import { operationContext } from '../support/operation-context.ts'
+import { test } from '../support/operation-test.ts'
 
 test('gives as many random bytes as asked for, new ones each time', async (t) => {
   const bench = operationContext()

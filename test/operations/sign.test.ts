@@ -1,8 +1,8 @@
 import { constants, createHash, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
-import test from 'ava'
 import type { KmipError } from '../../spec/kmip-error.ts'
 import type { RequestPayload } from '../../spec/values.ts'
 import { type OperationBench, operationContext } from '../support/operation-context.ts'
+import { test } from '../support/operation-test.ts'
 import { registered } from '../support/registered-keys.ts'
 
 type Parameters = NonNullable<RequestPayload<'Sign'>['cryptographicParameters']>

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import test from 'ava'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance } from '../../spec/values.ts'
 import { keyReference } from '../../src/operations/object-store.ts'
 import { type OperationBench, operationContext, testLedger } from '../support/operation-context.ts'
+import { test } from '../support/operation-test.ts'
 
 function name(value: string): AttributeInstance {
   return { name: 'Name', value: { value, type: 'UninterpretedTextString' } }

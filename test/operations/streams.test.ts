@@ -1,9 +1,9 @@
 import { createHash, createHmac } from 'node:crypto'
-import test from 'ava'
 import type { KmipError, ResultReason } from '../../spec/kmip-error.ts'
 import type { OperationName } from '../../spec/operations.ts'
 import type { AttributeInstance, RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import { type OperationBench, operationContext, softwarePartition } from '../support/operation-context.ts'
+import { test } from '../support/operation-test.ts'
 import { algorithms, hex, registerKey } from '../support/registered-keys.ts'
 
 const key = '0123456789abcdef0123456789abcdef'
