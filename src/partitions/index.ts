@@ -1,7 +1,7 @@
 export { type DeliveryKey, deliver, newDeliveryKey, receive } from './delivery-key.ts'
 export { connectHsm, type HsmConnection } from './hsm/connect.ts'
 export { type HsmServer, serveHsm } from './hsm/serve.ts'
-export { createKeyFile, readKeyFile, readPrivateFile } from './key-file.ts'
+export { createKeyFile, credentialName, readKeyFile, readPrivateFile } from './key-file.ts'
 export type { CacheLimits } from './lru.ts'
 export type * from './partition.ts'
 export { type InitTokenOptions, initToken, listTokens, type TokenInfo } from './pkcs11/module.ts'
@@ -9,4 +9,13 @@ export { createPkcs11Partition, type Pkcs11PartitionOptions } from './pkcs11/pkc
 export { RefusedPins } from './pkcs11/refused-pins.ts'
 export { openPkcs11Partition, ReopeningPartition } from './pkcs11/reopening-partition.ts'
 export type { TokenOptions } from './pkcs11/token.ts'
+export {
+  type AskPassphrase,
+  createRoot,
+  describeRoot,
+  hasRoot,
+  type RootSource,
+  readRoot,
+  rootFingerprint,
+} from './root/root-source.ts'
 export { createSoftwarePartition, openSoftwarePartition, type SoftwarePartitionOptions } from './software/software-partition.ts'

@@ -1,28 +1,34 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { Secret } from '../objects/secret.ts'
 
 /** Length of a root secret in bytes. */
 export const rootSecretLength = 32
 
 /**
- * Makes a new root secret and the file that holds it, mode 0600, fsync'd.
+ * Makes a root secret and the file that holds it, mode 0600, fsync'd.
+ * @param secret new random bytes unless given
  * @throws Error when the file is there already: a root secret is never overwritten, every key of its partitions hangs on it.
  */
-export function createKeyFile(path: string): Secret {
-  const secret = randomBytes(rootSecretLength)
+export function createKeyFile(path: string, secret: Secret = newRootSecret()): Secret {
   const file = openFile(path, 'wx', `${path} is there already; a root secret is never overwritten. Choose another path or keep the file.`)
   try {
-    writeSync(file, `${secret.toString('hex')}\n`)
+    writeSync(file, `${Buffer.from(secret.expose()).toString('hex')}\n`)
     fsyncSync(file)
   } finally {
     closeSync(file)
   }
-  return new Secret(secret)
+  return secret
+}
+
+export function newRootSecret(): Secret {
+  return new Secret(randomBytes(rootSecretLength))
 }
 
 /**
  * Reads a root secret from its key file.
+ * @param path as in `readPrivateFile`
  * @throws Error when the file is missing, readable by others, or does not hold 64 hexadecimal digits.
  */
 export function readKeyFile(path: string): Secret {
@@ -40,13 +46,41 @@ export function readKeyFile(path: string): Secret {
 
 /**
  * The content of a file that only its owner may read (a key file, a PIN file).
+ * @param path of a file, or `credential:NAME` of one that systemd gave this service (LoadCredential=NAME)
  * @throws Error when it is missing, or readable by group or others (with the command that cures it).
  */
 export function readPrivateFile(path: string): Secret {
+  const credential = credentialName(path)
+  if (credential !== undefined) return readCredential(credential)
   const file = openFile(path, 'r', `${path} is not there. Restore it from its backup, or name the right path.`)
   try {
     const mode = fstatSync(file).mode & 0o777
     if ((mode & 0o077) !== 0) throw new Error(`${path} is readable by others (mode 0${mode.toString(8)}); run: chmod 600 ${path}`)
+    return new Secret(readFileSync(file))
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** The name in `credential:NAME`; undefined for the path of a file. */
+export function credentialName(path: string): string | undefined {
+  return path.startsWith(credentialPrefix) ? path.slice(credentialPrefix.length) : undefined
+}
+
+const credentialPrefix = 'credential:'
+
+/** systemd's folder is the service's alone. The files' group bits are the mask of an access list there, so they say nothing. */
+function readCredential(name: string): Secret {
+  const folder = process.env.CREDENTIALS_DIRECTORY
+  if (folder === undefined)
+    throw new Error(
+      `credential:${name} is for a systemd service, and this process is none that was given credentials; add to its unit: LoadCredential=${name}:PATH`,
+    )
+  if (!/^[A-Za-z0-9._-]+$/.test(name) || name.startsWith('.'))
+    throw new Error(`credential:${name}: a credential's name has letters, digits, dots, hyphens and underscores`)
+  const path = join(folder, name)
+  const file = openFile(path, 'r', `${path} is not there; add to the service's unit: LoadCredential=${name}:PATH`)
+  try {
     return new Secret(readFileSync(file))
   } finally {
     closeSync(file)
