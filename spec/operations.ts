@@ -176,6 +176,17 @@ export const operations = {
       uniqueIdentifiers: { carrier: 'identifier', tag: 'UniqueIdentifier', count: '*' },
     },
   },
+  Login: {
+    since: '2.0',
+    clause: '6.1.30',
+    request: {
+      leaseTime: { carrier: 'lease', tag: 'LeaseTime', count: '?' },
+      requestCount: { tag: 'RequestCount', count: '?' },
+      usageLimits: { tag: 'UsageLimits', count: '?' },
+    },
+    response: { ticket: { tag: 'Ticket', count: '1' } },
+  },
+  Logout: { since: '2.0', clause: '6.1.31', request: { ticket: { tag: 'Ticket', count: '1' } }, response: {} },
   MAC: {
     since: '1.2',
     clause: '6.1.32',

@@ -24,7 +24,7 @@ export interface ElementRow extends Since {
 }
 
 /**
- * A field whose form on the wire broke between 1.x and 2.x; the internal form is one (KMIP 1.4 §2.1.8, KMIP 2.1 §5).
+ * A field whose form on the wire broke between 1.x and 2.x, or has several types; the internal form is one (KMIP 1.4 §2.1.8, KMIP 2.1 §5).
  * - `attributes`: a Template-Attribute structure in 1.x, a structure of attributes in 2.x
  * - `attributeList`: a run of Attribute in 1.x, an Attributes structure in 2.x
  * - `attribute`: one Attribute in 1.x, a structure that holds one attribute in 2.x
@@ -33,6 +33,7 @@ export interface ElementRow extends Since {
  * - `templates`: the names of Templates (KMIP 1.4 §2.1.8) at the head of the Template-Attribute that is also read as the field `beside`
  * - `identifier`: Text String in 1.x; Text String, Enumeration or Integer in 2.x (KMIP 2.1 §4.58)
  * - `keyBlock`: a Key Block, whose Key Material has the structure that its Key Format Type names
+ * - `lease`: Interval or Date-Time (KMIP 2.1 §6.1.30)
  */
 export interface CarrierRow extends Since {
   readonly carrier:
@@ -45,6 +46,7 @@ export interface CarrierRow extends Since {
     | 'templates'
     | 'identifier'
     | 'keyBlock'
+    | 'lease'
   /** The tag in 1.x (for `attributes`). */
   readonly template?: TagName
   /** The tag in 2.x, or in all versions. */

@@ -13,6 +13,9 @@ import type { TagName, tags } from './tags.ts'
  */
 export type Identifier = string | { readonly placeholder: EnumerationValue<'UniqueIdentifier'> } | { readonly position: number }
 
+/** How long a ticket is to hold: seconds from now, or until a time in seconds since 1970 (KMIP 2.1 §6.1.30). */
+export type Lease = { readonly seconds: number } | { readonly until: number }
+
 /** Key Value (KMIP 2.1 §3.18): wrapped bytes, or Key Material with the attributes that came in the same structure. */
 export type KeyValue =
   | { readonly wrapped: Uint8Array }
@@ -75,7 +78,9 @@ type CarrierValue<C extends CarrierRow['carrier']> = C extends 'attribute'
       ? Identifier
       : C extends 'keyBlock'
         ? KeyBlock
-        : never
+        : C extends 'lease'
+          ? Lease
+          : never
 
 type Counted<V, C extends Count> = C extends '*' | '+' ? readonly V[] : V
 

@@ -5,6 +5,7 @@ import { createSecureContext } from 'node:tls'
 import { z } from 'zod'
 import { defaultQuota } from './cluster/quota.ts'
 import { ConfigError, explain } from './config-errors.ts'
+import { resolveRoot, rootFiles, rootProblem, rootSchema } from './config-root.ts'
 import { readYaml } from './config-yaml.ts'
 import { defaultServerLimits, type ServerLimits } from './server/limits.ts'
 import { cipherChoices } from './server/tls-settings.ts'
@@ -149,6 +150,11 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('The log.'),
+  root: rootSchema
+    .prefault({})
+    .describe(
+      'Where the root secret of software partitions comes from: one of these keys. For a file `credential:NAME` may stand: what systemd gives the service (LoadCredential). To change it: `tresor root change`.',
+    ),
   partitions: z
     .record(
       z.string(),
@@ -253,12 +259,14 @@ function defaultData(file: string | undefined): string {
   return file?.endsWith(`/${configFileName}`) === true ? dirname(file) : resolve('data')
 }
 
-function contradictions({ tls, operator, cluster }: Parsed): Problem[] {
+function contradictions({ tls, operator, root, cluster }: Parsed): Problem[] {
   const problems: Problem[] = []
   if ((tls.certificate === undefined) !== (tls.key === undefined))
     problems.push(['tls', 'certificate and key belong together; give both, or neither'])
   if (!/^(localhost|127(\.\d{1,3}){3}|::1)$/.test(operator.host))
     problems.push(['operator.host', `"${operator.host}" is not a loopback address; use 127.0.0.1 or ::1`])
+  const roots = rootProblem(root)
+  if (roots !== undefined) problems.push(['root', roots])
   const ciphers = cipherProblem(tls.ciphers)
   if (ciphers !== undefined) problems.push(['tls.ciphers', ciphers])
   return cluster === undefined ? problems : [...problems, ...clusterContradictions(cluster)]
@@ -308,6 +316,7 @@ async function fileProblems(config: Parsed, base: string): Promise<Problem[]> {
     ['tls.key', tls.key, 'secret'],
     ...tls.clientAuthorities.map((one, index) => [`tls.clientAuthorities[${index}]`, one, 'plain'] as const),
     ...tls.crls.map((one, index) => [`tls.crls[${index}]`, one, 'plain'] as const),
+    ...rootFiles(config.root),
     ...Object.entries(partitions).flatMap(([name, { module, pinFile }]) => [
       [`partitions.${name}.module`, module, 'plain'] as const,
       [`partitions.${name}.pinFile`, pinFile, 'secret'] as const,
@@ -351,6 +360,7 @@ function resolvePaths(config: Parsed, base: string): Parsed {
       crls: tls.crls.map(from),
     },
     log: { ...log, file: from(log.file) },
+    root: resolveRoot(config.root, from),
     partitions: Object.fromEntries(
       Object.entries(partitions).map(([name, { module, pinFile }]) => [name, { module: from(module), pinFile: from(pinFile) }]),
     ),

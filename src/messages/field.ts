@@ -37,6 +37,8 @@ export const form = {
   oneAttribute: 20,
   /** 2.x: an attribute by its tag, or by vendor and name. */
   attributeReference: 21,
+  /** Interval or Date-Time. */
+  lease: 22,
 } as const
 
 export type Form = (typeof form)[keyof typeof form]
@@ -198,6 +200,8 @@ function carrierForm(manner: Manner, row: CarrierRow): Form {
       return form.identifier
     case 'keyBlock':
       return form.keyBlock
+    case 'lease':
+      return form.lease
     case 'templates':
       return form.raw
   }

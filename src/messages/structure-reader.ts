@@ -109,6 +109,9 @@ export class StructureReader implements Reader {
         return this.#identifier(item)
       case form.keyBlock:
         return item.type === 'Structure' ? readKeyBlock(this, item.value) : wrongType(item, 'Structure')
+      case form.lease:
+        if (item.type === 'DateTime') return { until: seconds(item.tag, item.value) }
+        return item.type === 'Interval' ? { seconds: item.value } : wrongType(item, 'Interval')
       case form.template:
         return attributesLegacy.readTemplate(this, field, item, soFar)
       case form.namedAttribute:

@@ -1,5 +1,5 @@
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { AttributeInstance, AttributeReference, Identifier, KeyBlock } from '../../spec/values.ts'
+import type { AttributeInstance, AttributeReference, Identifier, KeyBlock, Lease } from '../../spec/values.ts'
 import type { Item } from '../ttlv/index.ts'
 import * as attributesLegacy from './attributes-1x.ts'
 import * as attributesModern from './attributes-2x.ts'
@@ -90,6 +90,8 @@ export class StructureWriter implements Writer {
         return this.#identifier(tag, value as Identifier)
       case form.keyBlock:
         return writeKeyBlock(this, tag, value as KeyBlock)
+      case form.lease:
+        return leaseItem(tag, value as Lease)
       case form.template:
         return attributesLegacy.writeTemplate(this, field, value as readonly AttributeInstance[], undefined)
       case form.namedAttribute:
@@ -139,6 +141,10 @@ export class StructureWriter implements Writer {
     const item = attributesModern.writeAttribute(this, instance)
     return item === undefined ? undefined : { tag, type: 'Structure', value: [item] }
   }
+}
+
+function leaseItem(tag: number, lease: Lease): Item {
+  return 'until' in lease ? { tag, type: 'DateTime', value: BigInt(lease.until) } : { tag, type: 'Interval', value: lease.seconds }
 }
 
 /** The writer of a version, of requests or answers; made once. */

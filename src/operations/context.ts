@@ -5,6 +5,7 @@ import type { Version } from '../../spec/versions.ts'
 import type { Partition } from '../partitions/partition.ts'
 import type { ObjectStore } from './object-store.ts'
 import type { Streams } from './streams.ts'
+import type { Tickets } from './tickets.ts'
 
 /** What a server is, for Query and Discover Versions. */
 export interface ServerFacts {
@@ -32,6 +33,7 @@ export interface Context {
   readonly partition: Partition
   /** Cryptographic operations in parts. */
   readonly streams: Streams
+  readonly tickets: Tickets
   readonly server: ServerFacts
   /**
    * How the client's protocol tells apart the instances of one attribute: in 1.x by Attribute Index, which is 0 where none is given
@@ -42,7 +44,8 @@ export interface Context {
   readonly policy: { readonly sensitive: boolean; readonly extractable: boolean }
 }
 
-export type Permission = 'create' | 'read' | 'use' | 'locate' | 'attributes' | 'lifecycle' | 'none'
+/** `own`: what is the client's own anyway, but is stored. `none`: what a server says of itself. */
+export type Permission = 'create' | 'read' | 'use' | 'locate' | 'attributes' | 'lifecycle' | 'own' | 'none'
 
 /** One handler, as the table in `index.ts` lists it. */
 export interface OperationEntry<O extends OperationName> {

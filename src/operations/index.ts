@@ -14,6 +14,8 @@ import { getAttributeList } from './get-attribute-list.ts'
 import { getAttributes } from './get-attributes.ts'
 import { hash } from './hash.ts'
 import { locate, locatedPlaceholder } from './locate.ts'
+import { login } from './login.ts'
+import { logout } from './logout.ts'
 import { mac } from './mac.ts'
 import { macVerify } from './mac-verify.ts'
 import { modifyAttribute } from './modify-attribute.ts'
@@ -27,6 +29,7 @@ import { signatureVerify } from './signature-verify.ts'
 export type { Context, OperationEntry, Permission, ServerFacts } from './context.ts'
 export { madeIdentifiers, repeatedAnswer } from './repeated-answer.ts'
 export type { BegunStream, FirstPart, StreamedOperation, StreamPurpose, Streams } from './streams.ts'
+export type { Tickets, TicketTerms } from './tickets.ts'
 
 /** Every operation that the server has: the dispatcher, Query and the docs read this table. */
 export const operationTable: { readonly [O in OperationName]: OperationEntry<O> } = {
@@ -49,6 +52,8 @@ export const operationTable: { readonly [O in OperationName]: OperationEntry<O> 
   GetAttributes: { handler: getAttributes, permission: 'locate', needsObject: true },
   Hash: { handler: hash, permission: 'use', needsObject: false },
   Locate: { handler: locate, permission: 'locate', needsObject: false, placeholder: locatedPlaceholder },
+  Login: { handler: login, permission: 'own', needsObject: false },
+  Logout: { handler: logout, permission: 'own', needsObject: false },
   MAC: { handler: mac, permission: 'use', needsObject: true },
   MACVerify: { handler: macVerify, permission: 'use', needsObject: true },
   ModifyAttribute: { handler: modifyAttribute, permission: 'attributes', needsObject: true },

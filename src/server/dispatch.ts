@@ -304,8 +304,8 @@ class Failures {
 }
 
 /** Bytes that an item gives an operation to work on. */
-function dataLength(payload: { readonly data?: Uint8Array | undefined }): number {
-  return payload.data?.length ?? 0
+function dataLength(payload: object): number {
+  return (payload as { readonly data?: Uint8Array }).data?.length ?? 0
 }
 
 /** What keeps the whole request from being tried. */

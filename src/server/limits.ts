@@ -31,6 +31,8 @@ export interface ServerLimits {
   readonly depth: number
   /** Items in the tree of one message. */
   readonly items: number
+  /** Tickets that a tenant may have. */
+  readonly ticketsPerTenant: number
   /** Cryptographic operations in parts that this process has open. */
   readonly streams: number
   /** Those of one tenant. */
@@ -58,6 +60,7 @@ export const defaultServerLimits: ServerLimits = {
   batchItems: 1000,
   depth: 32,
   items: 100_000,
+  ticketsPerTenant: 10_000,
   streams: 1024,
   streamsPerTenant: 256,
   streamIdleTimeout: 60_000,

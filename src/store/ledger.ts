@@ -107,6 +107,6 @@ export interface Replica {
     page: { readonly offset: number; readonly limit: number },
     accept?: (stored: Stored, id: string) => boolean,
   ): Found
-  /** Lists a kind in a space, by id. */
-  list(space: Space, kind: Place['kind']): Iterable<{ readonly id: string; readonly stored: Stored }>
+  /** Lists a kind in a space, by id; all of it, or the ids that begin so. */
+  list(space: Space, kind: Place['kind'], beginning?: string): Iterable<{ readonly id: string; readonly stored: Stored }>
 }

@@ -57,9 +57,16 @@ export class LocalReplica implements Replica {
     return search(this.#database, space, matches, page, accept)
   }
 
-  *list(space: Space, kind: Place['kind']): Iterable<{ readonly id: string; readonly stored: Stored }> {
+  /** How many places of a kind begin so, counted up to a limit: their values are not looked at. */
+  count(space: Space, kind: Place['kind'], beginning: string, limit: number): number {
+    const start = valueKey({ space, kind, id: beginning })
+    return this.#database.getKeysCount({ start, end: afterPrefix(start), limit })
+  }
+
+  *list(space: Space, kind: Place['kind'], beginning = ''): Iterable<{ readonly id: string; readonly stored: Stored }> {
     const prefix = kindPrefix(space, kind)
-    for (const { key, value } of this.#database.getRange({ start: prefix, end: afterPrefix(prefix) })) {
+    const start = valueKey({ space, kind, id: beginning })
+    for (const { key, value } of this.#database.getRange({ start, end: afterPrefix(start) })) {
       yield { id: idOfValueKey(key, prefix.length), stored: { value: Buffer.from(valueIn(value)), revision: revisionOf(value) } }
     }
   }

@@ -39,6 +39,11 @@ export class UnitOfWork {
     return stored
   }
 
+  /** Whether anything is staged. */
+  get isEmpty(): boolean {
+    return this.#staged.size === 0
+  }
+
   /** Whether this unit has staged the place. */
   hasStaged(kind: Kind, id: string): boolean {
     return this.#staged.has(nameOf(kind, id))

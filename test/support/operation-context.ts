@@ -68,7 +68,7 @@ export function operationContext(options: Options = {}): OperationBench {
     const nowMilliseconds = now * 1000 + (milliseconds++ % 1000)
     const objects = new ObjectStore(records, nowMilliseconds)
     const run = streams.run({} as RequestMessage, { tenant, user: 'tester' }, partition)
-    const context: Context = { now, nowMilliseconds, objects, partition, streams: run, policy, server, attributeInstances }
+    const context: Context = { now, nowMilliseconds, objects, partition, streams: run, tickets: none, policy, server, attributeInstances }
     return {
       context,
       records,
@@ -99,6 +99,12 @@ export function operationContext(options: Options = {}): OperationBench {
       return answer
     },
   }
+}
+
+/** Who makes these requests has shown no certificate that a ticket could be bound to. */
+const none: Context['tickets'] = {
+  issue: () => Promise.reject(new Error('no tickets here')),
+  end: () => Promise.reject(new Error('no tickets here')),
 }
 
 const server: Context['server'] = {

@@ -68,7 +68,12 @@ function withVariant(record: Values, [name, field]: [string, ElementRow], versio
 
 function counted(field: FieldRow, version: Known): Value {
   const one = 'carrier' in field ? carried(field, version) : element(field, version)
-  const isList = 'carrier' in field && field.carrier !== 'identifier' && field.carrier !== 'attribute' && field.carrier !== 'reference'
+  const isList =
+    'carrier' in field &&
+    field.carrier !== 'identifier' &&
+    field.carrier !== 'attribute' &&
+    field.carrier !== 'reference' &&
+    field.carrier !== 'lease'
   if (isList && field.carrier !== 'keyBlock') return one
   if (field.count === '*' || field.count === '+') return fc.array(one, { minLength: field.count === '+' ? 1 : 0, maxLength: 3 })
   return one
@@ -137,6 +142,11 @@ function carried(field: CarrierRow, version: Known): Value {
       return text
     case 'keyBlock':
       return keyBlock(version)
+    case 'lease':
+      return fc.oneof(
+        fc.record({ seconds: fc.integer({ min: 0, max: 0xffffffff }) }),
+        fc.record({ until: fc.integer({ min: -1e10, max: 1e10 }) }),
+      )
   }
 }
 

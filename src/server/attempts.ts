@@ -1,0 +1,185 @@
+import { KmipError } from '../../spec/kmip-error.ts'
+import { type OperationName, operations } from '../../spec/operations.ts'
+import { isWithin, servedVersions, type Version, versions } from '../../spec/versions.ts'
+import type { RequestHeader, RequestMessage } from '../messages/index.ts'
+import { type Context, operationTable } from '../operations/index.ts'
+import type { ObjectStore } from '../operations/object-store.ts'
+import type { Partition } from '../partitions/index.ts'
+import type { Identity, OpenPartitions, Settings, TenantContext, TenantId } from '../tenants/index.ts'
+import type { Attempt } from './dispatch.ts'
+import type { AnswersKept } from './kept-answers.ts'
+import type { ServerLimits } from './limits.ts'
+import type { StreamRequests } from './request-streams.ts'
+import { CheckedTickets, type RequestTickets, type RequestTicketsParts } from './request-tickets.ts'
+
+/** One request's objects, as the composition root joins them of store and partition. */
+export type BeginUnit = (
+  tenant: TenantContext,
+  partition: Partition,
+  milliseconds: number,
+) => { readonly objects: ObjectStore; readonly records: RequestRecords }
+
+/** A unit of work, as far as the store goes. */
+type RequestRecords = Pick<Attempt, 'savepoint' | 'changes'> & {
+  rollback(savepoint: number): void
+  keptAt(milliseconds: number): AnswersKept
+  tickets(of: TicketsOf): RequestTickets
+}
+
+type TicketsOf = Pick<RequestTicketsParts, 'checked' | 'limit' | 'now' | 'view' | 'identity' | 'provenBy'>
+
+export interface AttemptsParts {
+  readonly settings: Settings
+  readonly partitions: OpenPartitions
+  readonly beginUnit: BeginUnit
+  readonly streams: StreamRequests
+  readonly limits: Pick<ServerLimits, 'ticketsPerTenant'>
+  readonly serverName: string
+  readonly serverVersion: string
+}
+
+/** Begins the runs of this process's requests: what each of them reaches, in the tenant of who makes it. */
+export class Attempts {
+  readonly #parts: AttemptsParts
+  readonly #reach: Reach
+  readonly #facts: Readonly<Record<Version, VersionFacts>>
+  readonly #checked = new CheckedTickets()
+
+  constructor(parts: AttemptsParts) {
+    this.#parts = parts
+    this.#reach = new Reach(parts.settings, parts.partitions)
+    this.#facts = factsByVersion(parts)
+  }
+
+  /** @throws KmipError when the tenant's partition cannot be used; InvalidTicket */
+  begin(identity: Identity, message: RequestMessage, milliseconds: number): Attempt | Promise<Attempt> {
+    const reached = this.#reach.of(identity)
+    const enter = (where: Reached) => this.#enter(where, identity, message, milliseconds)
+    return reached instanceof Promise ? reached.then(enter) : enter(reached)
+  }
+
+  #enter(reached: Reached, identity: Identity, message: RequestMessage, milliseconds: number): Attempt | Promise<Attempt> {
+    const { settings, beginUnit, limits } = this.#parts
+    const { header } = message
+    const unit = beginUnit(reached.tenant, reached.partition, milliseconds)
+    const ticket = ticketIn(header)
+    const tickets = unit.records.tickets({
+      checked: this.#checked,
+      limit: limits.ticketsPerTenant,
+      now: Math.floor(milliseconds / 1000),
+      view: settings.view(),
+      identity,
+      provenBy: header.credentials.length > (ticket === undefined ? 0 : 1) ? 'password' : 'certificate',
+    })
+    const entered = { ...reached, ...unit, tickets, message, milliseconds }
+    if (ticket === undefined) return this.#attempt(entered, identity)
+    return tickets.admit(ticket).then((admitted) => {
+      const attempt = this.#attempt(entered, admitted)
+      const start = unit.records.savepoint()
+      const spent = async () => {
+        unit.records.rollback(start)
+        return await unit.records.changes()
+      }
+      return { ...attempt, identity: admitted, spend: (bytes) => tickets.use(bytes), spent }
+    })
+  }
+
+  #attempt({ policy, partition, objects, records, tickets, message, milliseconds }: Entered, identity: Identity): Attempt {
+    const { streams } = this.#parts
+    const { server, attributeInstances } = this.#facts[message.header.version]
+    const run = streams.run(message, identity, partition)
+    const now = Math.floor(milliseconds / 1000)
+    const common = { now, nowMilliseconds: milliseconds, objects, partition, streams: run, tickets }
+    const marks: { readonly records: number; readonly parts: number }[] = []
+    return {
+      context: { ...common, server, attributeInstances, policy },
+      kept: records.keptAt(milliseconds),
+      savepoint: () => marks.push({ records: records.savepoint(), parts: run.mark }) - 1,
+      rollback: (to) => {
+        const mark = marks[to]
+        if (mark === undefined) return undefined
+        records.rollback(mark.records)
+        return run.rollback(mark.parts)
+      },
+      changes: () => {
+        const lost = streams.finished(message, run)
+        return lost === undefined ? records.changes() : lost.then(() => records.changes())
+      },
+    }
+  }
+}
+
+/** The value of a request's ticket. @throws KmipError InvalidTicket for several: one request is let in by one. */
+function ticketIn({ credentials }: RequestHeader): Uint8Array | undefined {
+  if (credentials.length === 0) return undefined
+  const tickets = credentials.filter(({ credentialType }) => credentialType === 'Ticket')
+  if (tickets.length > 1) throw new KmipError('InvalidTicket', 'The request has several tickets; send one.')
+  return (tickets[0]?.credentialValue as { readonly ticket: { readonly ticketValue: Uint8Array } } | undefined)?.ticket.ticketValue
+}
+
+interface Entered extends Reached, ReturnType<BeginUnit> {
+  readonly tickets: RequestTickets
+  readonly message: RequestMessage
+  readonly milliseconds: number
+}
+
+/** What a tenant's requests need, its partition open. */
+interface Reached {
+  readonly tenant: TenantContext
+  readonly partition: Partition
+  readonly policy: Context['policy']
+}
+
+/** What tenants' requests reach, kept as long as no setting changes. */
+class Reach {
+  readonly #settings: Settings
+  readonly #partitions: OpenPartitions
+  #generation = -1
+  readonly #kept = new Map<TenantId, Reached>()
+
+  constructor(settings: Settings, partitions: OpenPartitions) {
+    this.#settings = settings
+    this.#partitions = partitions
+  }
+
+  /** @throws KmipError when the tenant was removed or its partition cannot be opened */
+  of(identity: Identity): Reached | Promise<Reached> {
+    const { generation } = this.#settings.view()
+    if (generation !== this.#generation) {
+      this.#kept.clear()
+      this.#generation = generation
+    }
+    return this.#kept.get(identity.tenant) ?? this.#open(identity, generation)
+  }
+
+  async #open(identity: Identity, generation: number): Promise<Reached> {
+    const tenant = this.#partitions.contextOf(identity)
+    const { defaultSensitive: sensitive, defaultExtractable: extractable } = tenant.tenant.policy
+    const reached = { tenant, partition: await tenant.partition(), policy: { sensitive, extractable } }
+    if (generation === this.#generation) this.#kept.set(identity.tenant, reached)
+    return reached
+  }
+}
+
+type VersionFacts = Pick<Context, 'server' | 'attributeInstances'>
+
+/** What handlers are told of the server and the protocol, by the client's version. */
+function factsByVersion({ serverName, serverVersion }: AttemptsParts): Readonly<Record<Version, VersionFacts>> {
+  const all = Object.keys(operations) as OperationName[]
+  const facts = (version: Version): VersionFacts => ({
+    attributeInstances: isWithin(version, '1.0', '1.4') ? 'by-index' : 'by-value',
+    server: {
+      versions: servedVersions,
+      operations: all.filter((name) => {
+        const row: { readonly since: Version; readonly until?: Version } = operations[name]
+        return operationTable[name] !== undefined && isWithin(version, row.since, row.until)
+      }),
+      vendorIdentification: `Tresor ${serverVersion}`,
+      serverName,
+      serverVersion,
+      serverSerialNumber: '',
+      profiles: [],
+    },
+  })
+  return Object.fromEntries(versions.map((version) => [version, facts(version)])) as Record<Version, VersionFacts>
+}
