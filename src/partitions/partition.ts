@@ -162,6 +162,8 @@ export interface Partition {
     type: KeyType | undefined,
     policy: KeyPolicy,
   ): Promise<WrappedKey>
+  /** The same value wrapped under the KEK of the current epoch, inside the device; the key itself where it is so already. */
+  rewrap(key: WrappedKey): Promise<WrappedKey>
   hash(hash: HashName, data: Uint8Array): Promise<Uint8Array>
   /** Random bytes from the device's generator. */
   random(length: number): Promise<Uint8Array>

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto'
+import { createCipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
 import { KmipError } from '../../spec/kmip-error.ts'
 import { Secret } from '../../src/objects/secret.ts'
 import { createSoftwarePartition, openSoftwarePartition } from '../../src/partitions/index.ts'
-import { newKeyRing, openKeyRing, sealKeyRing } from '../../src/partitions/software/key-ring.ts'
+import { epochSecretId, newEpochSecret } from '../../src/partitions/software/epoch-secret.ts'
+import { newKeyRing, openKeyRing, readKeyRing, sealKeyRing } from '../../src/partitions/software/key-ring.ts'
 
 const rootSecret = new Secret(Buffer.alloc(32, 7))
 
@@ -61,5 +62,51 @@ test('a ring altered in any byte, or cut, does not open', (t) => {
   )
   fc.assert(
     fc.property(position, (end) => void t.throws(() => openKeyRing(ring.subarray(0, end), 'demo', rootSecret), { instanceOf: KmipError })),
+  )
+})
+
+test('a KEK that needs an epoch secret is gone with it; the other one, and the integrity key, are not', (t) => {
+  const secrets = new Map([1, 2].map((epoch) => [epoch, newEpochSecret()] as const))
+  const secretOf = (epoch: number, id: string) => {
+    const secret = secrets.get(epoch)
+    return secret !== undefined && epochSecretId(secret) === id ? secret : undefined
+  }
+  const ring = newKeyRing()
+  const two = { ...ring, epoch: 2, keks: new Map([...ring.keks, [2, randomBytes(32)]]) }
+  const sealed = sealKeyRing(two, 'demo', rootSecret, secrets)
+  t.deepEqual(openKeyRing(sealed, 'demo', rootSecret, secretOf).keks, two.keks)
+  t.deepEqual(
+    readKeyRing(sealed, 'demo').epochs.map(({ epoch, secretId }) => [epoch, secretId]),
+    [...secrets].map(([epoch, secret]) => [epoch, epochSecretId(secret)]),
+  )
+  const turned = sealKeyRing({ ...two, keks: new Map([[2, two.keks.get(2)!]]) }, 'demo', rootSecret, secrets)
+  secrets.delete(1)
+  t.throws(() => openKeyRing(sealed, 'demo', rootSecret, secretOf), {
+    message: /The secret of epoch 1 of partition demo is not on this node/,
+  })
+  t.deepEqual(Buffer.from(openKeyRing(turned, 'demo', rootSecret, secretOf).integrityKey), Buffer.from(ring.integrityKey))
+  // Another secret under its name is no help.
+  t.throws(() => openKeyRing(sealed, 'demo', rootSecret, (epoch) => secrets.get(epoch) ?? newEpochSecret()), {
+    message: /does not open with this root secret/,
+  })
+})
+
+test('a ring from before there were epoch secrets opens', (t) => {
+  // Made by the first form: epoch 1, the integrity key all 0x11, the KEK all 0x22, under the root secret of these tests and the name demo.
+  const salt = Buffer.alloc(32, 5)
+  const head = Buffer.concat([Buffer.of(1), salt])
+  const key = Buffer.from(hkdfSync('sha256', rootSecret.expose(), head, 'tresor key ring', 32))
+  const cipher = createCipheriv('aes-256-gcm', key, Buffer.alloc(12))
+  cipher.setAAD(Buffer.concat([head, Buffer.from('demo')]))
+  const plain = Buffer.concat([
+    Buffer.from('00000001', 'hex'),
+    Buffer.alloc(32, 0x11),
+    Buffer.from('00000001', 'hex'),
+    Buffer.alloc(32, 0x22),
+  ])
+  const ring = openKeyRing(Buffer.concat([head, cipher.update(plain), cipher.final(), cipher.getAuthTag()]), 'demo', rootSecret)
+  t.deepEqual(
+    [ring.epoch, Buffer.from(ring.integrityKey), Buffer.from(ring.keks.get(1)!)],
+    [1, Buffer.alloc(32, 0x11), Buffer.alloc(32, 0x22)],
   )
 })

@@ -1,4 +1,4 @@
-import type { ResultReason } from '../../../spec/kmip-error.ts'
+import type { KmipError, ResultReason } from '../../../spec/kmip-error.ts'
 import { Secret } from '../../objects/secret.ts'
 import type { Partition } from '../partition.ts'
 
@@ -17,6 +17,7 @@ export const remoteMethods = [
   'verifyMac',
   'wrapKey',
   'unwrapKey',
+  'rewrap',
   'hash',
   'random',
   'digest',
@@ -36,7 +37,7 @@ export interface Call {
 
 export type Answer =
   | { readonly id: number; readonly result: unknown }
-  | { readonly id: number; readonly reason: ResultReason; readonly message: string }
+  | { readonly id: number; readonly reason: ResultReason; readonly message: string; readonly retry?: KmipError['retry'] }
 
 /** 64 MiB: more than the longest KMIP message, so that only a broken peer meets it. */
 export const largestFrame = 64 * 1024 * 1024

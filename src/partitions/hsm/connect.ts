@@ -64,7 +64,7 @@ class Connection {
     const stream = new MessageStream<Call, Answer>(socket, largestFrame, (answer) => {
       const call = pending.get(answer.id)
       pending.delete(answer.id)
-      if ('reason' in answer) call?.reject(new KmipError(answer.reason, answer.message))
+      if ('reason' in answer) call?.reject(new KmipError(answer.reason, answer.message, { retry: answer.retry }))
       else call?.resolve(unpack(answer.result))
     })
     let cause: Error | undefined

@@ -55,7 +55,7 @@ async function answer(partitions: ReadonlyMap<string, Partition>, call: Call): P
     const method = partition[call.method] as (...values: unknown[]) => unknown
     return { id, result: pack(await method.apply(partition, call.arguments.map(unpack))) }
   } catch (error) {
-    if (error instanceof KmipError) return { id, reason: error.reason, message: error.message }
+    if (error instanceof KmipError) return { id, reason: error.reason, message: error.message, retry: error.retry }
     return {
       id,
       reason: 'GeneralFailure',

@@ -209,6 +209,10 @@ export class Pkcs11Partition implements Partition {
     return this.#keys.admit(label, object)
   }
 
+  rewrap(key: WrappedKey): Promise<WrappedKey> {
+    return this.#keys.rewrap(key)
+  }
+
   async hash(hash: HashName, data: Uint8Array): Promise<Uint8Array> {
     const name = this.#offered(`HASH-${hash}`)
     return this.#token.digest(this.#doing(name), numbersOf(hash)!.digest, data)

@@ -52,6 +52,7 @@ export class ReopeningPartition implements Partition {
   readonly verifyMac: Partition['verifyMac'] = (...values) => this.#run((partition) => partition.verifyMac(...values))
   readonly wrapKey: Partition['wrapKey'] = (...values) => this.#run((partition) => partition.wrapKey(...values))
   readonly unwrapKey: Partition['unwrapKey'] = (...values) => this.#run((partition) => partition.unwrapKey(...values))
+  readonly rewrap: Partition['rewrap'] = (key) => this.#run((partition) => partition.rewrap(key))
   readonly hash: Partition['hash'] = (...values) => this.#run((partition) => partition.hash(...values))
   readonly random: Partition['random'] = (...values) => this.#run((partition) => partition.random(...values))
   readonly digest: Partition['digest'] = (...values) => this.#run((partition) => partition.digest(...values))

@@ -167,6 +167,21 @@ export class TokenKeys {
     return this.#token.unwrap(this.#doing('unwrap'), this.#kek(key), this.#mechanism(key.mechanism), wrapped, templateOf(key, leave, asMac))
   }
 
+  /** As `Partition.rewrap`. Of data its key alone is re-wrapped. */
+  async rewrap(key: WrappedKey): Promise<WrappedKey> {
+    if (key.epoch === this.epoch) return key
+    if (key.kind === 'secret' || key.kind === 'private') return this.admit(key, await this.enter(key, 'wrapped'))
+    const sealed = await this.#checked(key)
+    const dataKey = await this.#dataKey(key, sealed, 'wrapped')
+    try {
+      const wrappedKey = await this.#token.wrap(this.#doing('wrap'), this.#keks.get(this.epoch)!, this.#mechanism(this.#wrapName), dataKey)
+      const bytes = Buffer.concat([wrappedKey, sealed.subarray(wrappedDataKeyLength)])
+      return await this.#stored(key, `${this.#wrapName}+AES_CBC_PAD`, bytes)
+    } finally {
+      this.#token.destroy(dataKey)
+    }
+  }
+
   /** Brings a plain value in, as an object that can be wrapped. */
   bringIn(label: Labelled, value: Uint8Array, leave: Leave = 'wrapped'): Promise<Handle> {
     const cipher = createCipheriv('id-aes256-wrap-pad', this.#carrier.value, keyWrapIv)
@@ -211,15 +226,7 @@ export class TokenKeys {
   async openData(key: WrappedKey): Promise<Buffer> {
     const sealed = await this.#checked(key)
     const doing = this.#doing('open')
-    const [wrapName = ''] = key.mechanism.split('+')
-    const template = secretTemplate(ckk.AES, true, 'stays')
-    const dataKey = await this.#token.unwrap(
-      doing,
-      this.#kek(key),
-      this.#mechanism(wrapName),
-      sealed.subarray(0, wrappedDataKeyLength),
-      template,
-    )
+    const dataKey = await this.#dataKey(key, sealed, 'stays')
     try {
       const data = sealed.subarray(wrappedDataKeyLength)
       return Buffer.from(await this.#token.decrypt(doing, dataKey, { mechanism: ckm.AES_CBC_PAD, parameter: noIv }, data, data.length))
@@ -236,6 +243,14 @@ export class TokenKeys {
   async mac(data: Uint8Array): Promise<Buffer> {
     const mechanism = { mechanism: hashNumbers.SHA_256.hmac }
     return Buffer.from(await this.#token.sign(this.#doing('seal'), this.#integrityKey, mechanism, data))
+  }
+
+  /** The key of sealed data as a session object. The caller destroys it. */
+  #dataKey(key: WrappedKey, sealed: Buffer, leave: Leave): Promise<Handle> {
+    const [wrapName = ''] = key.mechanism.split('+')
+    const wrapped = sealed.subarray(0, wrappedDataKeyLength)
+    const template = secretTemplate(ckk.AES, true, leave)
+    return this.#token.unwrap(this.#doing('open'), this.#kek(key), this.#mechanism(wrapName), wrapped, template)
   }
 
   async #stored(label: Labelled, mechanism: string, bytes: Buffer): Promise<WrappedKey> {
@@ -258,6 +273,7 @@ export class TokenKeys {
     throw new KmipError(
       'CryptographicFailure',
       `Partition ${this.#token.name} holds no KEK of epoch ${key.epoch}: the key was made in another partition, or its epoch is over.`,
+      { retry: 'newer-view' },
     )
   }
 

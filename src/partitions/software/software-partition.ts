@@ -37,7 +37,7 @@ import { hashStream } from './digest-streams.ts'
 import { envelopeMechanism, open, seal } from './envelope.ts'
 import { newKeyPair, newSecretKey } from './generate.ts'
 import { algorithmOf, type HeldKey, keyOf } from './held-key.ts'
-import { type KeyRing, newKeyRing, openKeyRing, sealKeyRing } from './key-ring.ts'
+import { type EpochSecretOf, type KeyRing, newKeyRing, openKeyRing, sealKeyRing } from './key-ring.ts'
 import { unwrap, wrap } from './key-wrap.ts'
 import { mac } from './macs.ts'
 import { softwareMechanisms } from './mechanisms.ts'
@@ -51,6 +51,8 @@ export interface SoftwarePartitionOptions {
   readonly rootSecret: Secret
   /** The blob that `createSoftwarePartition` gave. */
   readonly ring: Uint8Array
+  /** Finds the secrets that the ring's KEKs need beside the root secret; none unless told. */
+  readonly epochSecretOf?: EpochSecretOf
   /** Where the root secret lies, for `partition show`. */
   readonly rootSecretSource?: string
   /** How many keys stay unwrapped; 10,000 keys and 32 MiB unless told. */
@@ -61,13 +63,23 @@ export interface SoftwarePartitionOptions {
  * Makes the keys of a new software partition.
  * @returns the ring to keep in the store: the partition's own keys, sealed under the root secret.
  */
-export function createSoftwarePartition(options: { readonly name: string; readonly rootSecret: Secret }): { readonly ring: Uint8Array } {
-  return { ring: sealKeyRing(newKeyRing(), options.name, options.rootSecret) }
+export function createSoftwarePartition(options: {
+  readonly name: string
+  readonly rootSecret: Secret
+  /** Without one, what was destroyed in the first epoch can be had back from old copies of the store as long as the root secret lives. */
+  readonly epochSecret?: Secret
+}): { readonly ring: Uint8Array } {
+  const { name, rootSecret, epochSecret } = options
+  return { ring: sealKeyRing(newKeyRing(), name, rootSecret, new Map(epochSecret === undefined ? [] : [[1, epochSecret]])) }
 }
 
-/** @throws KmipError GeneralFailure when the ring does not open with this root secret and name. */
-export function openSoftwarePartition(options: SoftwarePartitionOptions): Partition {
-  return new SoftwarePartition(options, openKeyRing(options.ring, options.name, options.rootSecret))
+/**
+ * @param before this process's opening of an earlier ring of the partition: it learns the new one and is given back, its streams going on
+ * @throws KmipError GeneralFailure when the ring does not open with this root secret, name and epoch secrets.
+ */
+export function openSoftwarePartition(options: SoftwarePartitionOptions, before?: Partition): Partition {
+  const ring = openKeyRing(options.ring, options.name, options.rootSecret, options.epochSecretOf)
+  return before instanceof SoftwarePartition && before.learn(ring) ? before : new SoftwarePartition(options, ring)
 }
 
 const defaultCache: CacheLimits = { count: 10_000, bytes: 32 * 1024 * 1024 }
@@ -76,8 +88,8 @@ const defaultCache: CacheLimits = { count: 10_000, bytes: 32 * 1024 * 1024 }
 class SoftwarePartition implements Partition {
   readonly #name: string
   readonly #source: string
-  readonly #epoch: number
-  readonly #keks: ReadonlyMap<number, KeyObject>
+  #epoch: number
+  #keks: ReadonlyMap<number, KeyObject>
   readonly #integrityKey: KeyObject
   readonly #held: Lru<HeldKey>
   readonly streams: SoftwareStreams
@@ -94,6 +106,15 @@ class SoftwarePartition implements Partition {
       (key) => this.#hold(key),
       (hash) => hashStream(this.#hashName(hash)),
     )
+  }
+
+  /** @returns false for a ring of another partition, of the same name. */
+  learn(ring: KeyRing): boolean {
+    if (!equal(ring.integrityKey, this.#integrityKey.export())) return false
+    ring.integrityKey.fill(0)
+    this.#keks = new Map([...ring.keks].map(([epoch, kek]) => [epoch, takeKey(kek)]))
+    this.#epoch = ring.epoch
+    return true
   }
 
   async describe(): Promise<PartitionDescription> {
@@ -196,6 +217,16 @@ class SoftwarePartition implements Partition {
     }
   }
 
+  async rewrap(key: WrappedKey): Promise<WrappedKey> {
+    if (key.epoch === this.#epoch) return key
+    const value = this.#unwrap(key)
+    try {
+      return this.#wrap(key, value)
+    } finally {
+      value.fill(0)
+    }
+  }
+
   async hash(hash: HashName, data: Uint8Array): Promise<Uint8Array> {
     return createHash(this.#hashName(hash)).update(data).digest()
   }
@@ -267,6 +298,7 @@ class SoftwarePartition implements Partition {
     throw new KmipError(
       'CryptographicFailure',
       `Partition ${this.#name} holds no KEK of epoch ${key.epoch} for ${key.mechanism}: the key was made in another partition, or its epoch is over.`,
+      { retry: 'newer-view' },
     )
   }
 
