@@ -11,6 +11,14 @@ import { processesOf } from '../support/stopped.ts'
 /** Bytes of the disk of the node that has a small one of its own. */
 const smallDisk = 400 * 1024 * 1024
 
+/** Whose keys are under load: one that wants every answer current, and one that has chosen some milliseconds of age for less waiting. */
+export const tenants = [
+  { name: 'chaos', freshness: 0, clientsEach: 3 },
+  { name: 'relaxed', freshness: 400, clientsEach: 1 },
+] as const
+
+export type TenantName = (typeof tenants)[number]['name']
+
 /** Real nodes on a network that can be made bad. */
 export interface ChaosCluster {
   readonly network: Network
@@ -19,8 +27,8 @@ export interface ChaosCluster {
   readonly smallDisk: number | undefined
   /** A file that holds the milliseconds by which a node's clock is off. */
   clockFile(index: number): string
-  /** A client of one node, or of all of them, that fails over. */
-  client(index: number | undefined): Client
+  /** A tenant's client of one node, or of all of them, that fails over. */
+  client(tenant: TenantName, index: number | undefined): Client
   /** Which node's etcd member leads now; undefined while nobody can tell. */
   leader(): Promise<number | undefined>
   processes(index: number): NodeProcesses
@@ -86,7 +94,7 @@ export async function startChaosCluster({
     throw error
   }
   const { nodes } = cluster
-  let credentials: Credentials
+  const credentials = new Map<TenantName, Credentials>()
   const clients: Client[] = []
   const remove = async () => {
     process.off('SIGINT', end).off('SIGTERM', end)
@@ -97,8 +105,10 @@ export async function startChaosCluster({
     await network.close()
   }
   try {
-    await callAdmin((nodes[0] as ScratchClusterNode).data, 'tenant.add', { tenant: 'chaos' })
-    credentials = await cluster.enroll('chaos', 'app')
+    for (const { name, freshness } of tenants) {
+      await callAdmin((nodes[0] as ScratchClusterNode).data, 'tenant.add', { tenant: name, policy: { freshness } })
+      credentials.set(name, await cluster.enroll(name, 'app'))
+    }
   } catch (error) {
     await remove()
     throw error
@@ -108,12 +118,12 @@ export async function startChaosCluster({
     nodes,
     smallDisk: disk === undefined ? undefined : size - 1,
     clockFile,
-    client: (index) => {
+    client: (tenant, index) => {
       const endpoints = nodes.filter((_, at) => index === undefined || at === index).map(({ endpoint }) => endpoint)
       const connection = { connectTimeout: 1_000, answerTimeout: 6_000 }
       // What one node answers is wanted, once: a use that is asked for twice counts twice.
       const failover = index === undefined ? {} : { failover: { patience: 0 } }
-      const client = new Client({ endpoints, ...credentials, connectionsPerNode: 1, connection, ...failover })
+      const client = new Client({ endpoints, ...(credentials.get(tenant) as Credentials), connectionsPerNode: 1, connection, ...failover })
       clients.push(client)
       return client
     },

@@ -20,7 +20,7 @@ export interface FaultSeen {
 
 export interface ChaosRunOptions {
   readonly cluster: ChaosCluster
-  readonly load: KeyLoad
+  readonly loads: readonly KeyLoad[]
   readonly history: History<KeyInput>
   readonly random: Random
   /** In this order, for as long as there are any. */
@@ -43,7 +43,7 @@ export interface ChaosSeen {
 /** One fault after the other under steady load, each until every node serves again; ends at the first violation. */
 export async function runFaults({
   cluster,
-  load,
+  loads,
   history,
   random,
   faults,
@@ -56,7 +56,7 @@ export async function runFaults({
   const problems: string[] = []
   let violations: readonly KeyViolation[] = []
   let judged = 0
-  load.start()
+  for (const load of loads) load.start()
   for (const fault of faults) {
     if (isOver() || violations.length > 0 || problems.length > 0) break
     await sleep(random.between(...steady))
@@ -74,14 +74,14 @@ export async function runFaults({
     seen.push({ kind: fault.kind, what, affected, began, healed, over })
     for (const node of silent) problems.push(`node-${node + 1} does not serve ${longestReturn / 1000} seconds after the end of: ${what}`)
     onStep(`the judgement after: ${what}`)
-    violations = judge(history, { since: judged, pending: load.pending })
+    violations = judge(history, { since: judged, pending: loads.flatMap(({ pending }) => [...pending]) })
     judged = from
     say(
       `${fault.kind.padEnd(34)} ${what}; ${history.events.length - from} operations, all serve ${Math.round(over - healed)} ms after its end`,
     )
   }
   onStep('the last answers of the load')
-  await load.stop()
+  await Promise.all(loads.map((load) => load.stop()))
   return { faults: seen, violations, problems }
 }
 
@@ -90,8 +90,8 @@ async function untilAllAnswer(cluster: ChaosCluster, history: History<KeyInput>,
   const silent = new Set(everyNode(cluster))
   for (let at = history.events.length; silent.size > 0 && performance.now() < since + longestReturn; await sleep(20))
     for (; at < history.events.length; at++) {
-      const { node, invoked, outcome } = history.events[at] as Event<KeyInput>
-      if (outcome === 'answered' && invoked >= since) silent.delete(node as number)
+      const { node, invoked, outcome, freshness } = history.events[at] as Event<KeyInput>
+      if (outcome === 'answered' && invoked - freshness >= since) silent.delete(node as number)
     }
   return [...silent]
 }

@@ -149,9 +149,35 @@ const amongAll =
       ),
     )
 
+/** Of five, two may fail at once. */
+const tooFew = ({ nodes }: ChaosCluster) => (nodes.length < 5 ? 'it takes five nodes (--nodes 5)' : undefined)
+
+const killedMinority: Fault = {
+  kind: 'kill -9 of two nodes',
+  lacks: tooFew,
+  async start(cluster, random, free) {
+    const two = random.shuffled(free).slice(0, 2)
+    const killed = two.map((at) => (cluster.nodes[at] as ScratchClusterNode).process)
+    await Promise.all(killed.map((node) => node.kill()))
+    const heal = async () => void (await Promise.all(killed.map(startAgain)))
+    return { what: `${two.map(nameOf).join(' and ')} killed`, affected: two, heal }
+  },
+}
+
+/** They still hear each other: the fewer side must not take itself for a cluster. */
+const splitMinority: Fault = {
+  kind: 'two nodes cut off together',
+  lacks: tooFew,
+  async start(cluster, random, free) {
+    const two = random.shuffled(free).slice(0, 2)
+    const heal = await cluster.network.impose(between(two, othersThan(two, everyNode(cluster)), { loss: 1 }))
+    return { what: `${two.map(nameOf).join(' and ')} cut off from the others, not from each other`, affected: two, heal }
+  },
+}
+
 const noMajority = ofLines('no majority', 'and all others cut off from each other', amongAll({ loss: 1 }), { concernsAll: true })
-/** They leave no majority as it is. */
-const ofAll: ReadonlySet<Fault> = new Set([noMajority, killedCluster])
+/** They leave as many well as may be, or none. */
+const alone: ReadonlySet<Fault> = new Set([noMajority, killedCluster, splitMinority, killedMinority])
 
 const singles: readonly Fault[] = [
   ofLines('node cut off from the others', 'cut off from the others', cutFromOthers),
@@ -177,7 +203,9 @@ const singles: readonly Fault[] = [
   }),
   ofLines('late lines', 'and all others hear each other late', amongAll({ delay: 120 }), { concernsAll: true }),
   noMajority,
+  splitMinority,
   killedNode,
+  killedMinority,
   killedCluster,
   ofOneKilled("kill -9 of a node's first process", 'its first process killed, and no other', firstProcess),
   ofOneKilled('kill -9 of an etcd', 'its etcd killed', processOf('etcd')),
@@ -189,18 +217,19 @@ const singles: readonly Fault[] = [
   clockStep,
 ]
 
-/** The second at a node that the first concerns, too, so that the others still are a majority. */
+/** The second at a node that the first concerns, too, so that the others still are a majority; of five, at another one. */
 const twoAtOnce: Fault = {
   kind: 'two at once',
   async start(cluster, random, free) {
-    const [one, other] = random.shuffled(singles.filter((fault) => !ofAll.has(fault) && fault.lacks?.(cluster) === undefined)) as [
+    const [one, other] = random.shuffled(singles.filter((fault) => !alone.has(fault) && fault.lacks?.(cluster) === undefined)) as [
       Fault,
       Fault,
     ]
     // One node alone can have a full disk: it chooses first.
     const [first, second] = other === fullDisk ? [other, one] : [one, other]
     const running = await first.start(cluster, random, free)
-    const also = await second.start(cluster, random, running.affected)
+    const others = othersThan(running.affected, free)
+    const also = await second.start(cluster, random, tooFew(cluster) === undefined && others.length > 0 ? others : running.affected)
     return {
       what: `${running.what}; ${also.what}`,
       affected: [...new Set([...running.affected, ...also.affected])],

@@ -1,16 +1,14 @@
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { History } from '../support/history.ts'
-import type { ChaosCluster } from './chaos-cluster.ts'
 import { judge } from './judge.ts'
-import { KeyLoad, type NodeClients } from './key-load.ts'
+import type { KeyLoad } from './key-load.ts'
 import type { KeyInput } from './key-model.ts'
-import { type PlantName, plantNames } from './plant-names.ts'
-import type { Random } from './random.ts'
+import { harmlessNames, type PlantName, plantNames } from './plant-names.ts'
 
 /** Whether a planted fault was found out. */
 export interface PlantFound {
-  readonly plant: PlantName | 'nothing'
+  readonly plant: PlantName
   /** What was found first; undefined when nothing was. */
   readonly what: string | undefined
   /** Milliseconds under load until then. */
@@ -19,32 +17,32 @@ export interface PlantFound {
 }
 
 export interface PlantOptions {
-  readonly cluster: ChaosCluster
-  readonly at: readonly NodeClients[]
-  readonly random: Random
+  /** New loads, one for each tenant, with names that begin so. */
+  readonly loads: (history: History<KeyInput>, prefix: string) => readonly KeyLoad[]
   /** The file that the nodes' processes look at. */
   readonly file: string
 }
 
-/** Plants each fault in all nodes in turn, under load, until the checker finds it out; and nothing at last, which must find nothing. */
-export async function findPlants({ at, random, file }: PlantOptions): Promise<PlantFound[]> {
+/** Plants each fault in all nodes in turn, under load, until the checker finds it out; and then what harms nobody, in which nothing must be found. */
+export async function findPlants({ loads, file }: PlantOptions): Promise<PlantFound[]> {
   const found: PlantFound[] = []
-  for (const plant of [...plantNames, 'nothing'] as const) {
+  for (const plant of [...plantNames, ...harmlessNames]) {
     await writeFile(file, plant)
     await sleep(settled)
     const history = new History<KeyInput>()
-    const load = new KeyLoad({ at, history, random, prefix: plant.replaceAll(' ', '-') })
+    const running = loads(history, plant.replaceAll(' ', '-'))
     const began = performance.now()
-    load.start()
-    const most = plant === 'nothing' ? controlMilliseconds : longestMilliseconds
+    for (const load of running) load.start()
+    const isHarmless = harmlessNames.some((name) => name === plant)
+    const most = isHarmless ? controlMilliseconds : longestMilliseconds
     let what: string | undefined
     while (what === undefined && performance.now() - began < most) {
       await sleep(lookEvery)
-      what = judge(history, { pending: load.pending })[0]?.what
+      what = judge(history, { pending: running.flatMap(({ pending }) => [...pending]) })[0]?.what
     }
     found.push({ plant, what, after: performance.now() - began, operations: history.events.length })
     await writeFile(file, '')
-    await load.stop()
+    await Promise.all(running.map((load) => load.stop()))
   }
   return found
 }

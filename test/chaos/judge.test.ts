@@ -18,7 +18,7 @@ function event(
 ): KeyEvent {
   const input = typeof what === 'string' ? ({ do: what } as KeyInput) : what
   const outcome = answer === undefined ? 'unknown' : 'answered'
-  return { key: 'k', input, node: 0, invoked, completed, outcome, answer, words: undefined, ...more }
+  return { key: 'k', input, node: 0, invoked, completed, outcome, freshness: 0, answer, words: undefined, ...more }
 }
 
 function judged(events: readonly KeyEvent[], options?: JudgeOptions) {
@@ -66,6 +66,19 @@ for (const [name, wrong, plain] of [
     // The excerpt alone shows it.
     t.is(judged(first!.excerpt)[0]?.what.split(',')[0], first!.what.split(',')[0])
   })
+
+test('an answer may be as old as its tenant allows, not older; what changes something, and what the same node changed, is never old', (t) => {
+  const freshness = 100
+  const life = [event('Create', 0, 1, 'done'), event('Activate', 2, 3, 'done'), event('Revoke', 4, 5, 'done', { freshness })]
+  const later = (what: KeyInput['do'], invoked: number, answer: string, node: number) =>
+    judged([...life, event(what, invoked, invoked + 1, answer, { freshness, node })]).length
+  t.is(later('Encrypt', 100, 'done', 1), 0)
+  t.is(later('Decrypt', 50, 'WrongKeyLifecycleState', 1), 0, 'it was Pre-Active a moment ago')
+  t.not(later('Encrypt', 110, 'done', 1), 0, 'older than that')
+  t.not(later('Decrypt', 110, 'WrongKeyLifecycleState', 1), 0)
+  t.not(later('Revoke', 6, 'done', 1), 0, 'a change upon an old state')
+  t.not(later('Encrypt', 100, 'done', 0), 0, 'the node that revoked it')
+})
 
 test('more uses than allowed are told, and a use without an answer is not held against anybody', (t) => {
   const uses = (answers: readonly (string | undefined)[]) => [

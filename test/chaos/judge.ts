@@ -44,19 +44,22 @@ interface Culprit {
 }
 
 function culpritOf(events: readonly Event<KeyInput>[]): Culprit | undefined {
-  const operations = events.flatMap((event) => operationOf(event))
-  const violation = findViolation(keyModel, operations)
+  const isLimited = events.some(({ input }) => input.do === 'CreateLimited')
+  const operations = new Map(events.flatMap((event) => operationOf(event, isLimited).map((operation) => [operation, event] as const)))
+  const violation = findViolation(keyModel, [...operations.keys()])
   if (violation === undefined) return undefined
   const { culprit, states } = violation
-  const event = events.find(
-    ({ input, invoked, completed }) => input === culprit.input && invoked === culprit.invoked && completed === culprit.completed,
-  )
-  return { event: event as Event<KeyInput>, states }
+  return { event: operations.get(culprit) as Event<KeyInput>, states }
 }
 
-/** What had no effect tells nothing, and neither does a look without an answer. */
-function operationOf({ input, invoked, completed, outcome, answer }: Event<KeyInput>): Operation<KeyInput>[] {
-  if (outcome === 'answered') return [{ input, invoked, completed, answer }]
+/**
+ * What had no effect tells nothing, and neither does a look without an answer. An answer that changed nothing may be as old as its tenant
+ * allows: as if it had been asked for so much earlier. A change is made upon what is, whatever its tenant allows.
+ */
+function operationOf(event: Event<KeyInput>, isLimited: boolean): Operation<KeyInput>[] {
+  const { input, invoked, completed, outcome, answer, freshness } = event
+  const isChange = answer === done && mayChange(input, isLimited)
+  if (outcome === 'answered') return [{ input, invoked: isChange ? invoked : invoked - freshness, completed, answer }]
   return outcome === 'unknown' ? [{ input, invoked, completed: Number.POSITIVE_INFINITY, answer: undefined }] : []
 }
 
@@ -82,10 +85,13 @@ function unanswered(event: Event<KeyInput>): Event<KeyInput> {
 /** Sentences, each with the operations that it speaks of. */
 function* plainProblems(events: readonly Event<KeyInput>[]): Iterable<[what: string, excerpt: readonly Event<KeyInput>[]]> {
   const answered = (...what: readonly KeyInput['do'][]) => events.filter(({ input, answer }) => answer === done && what.includes(input.do))
+  /** What a tenant itself changed at a node, it sees there at once, whatever it allows. */
+  const allowed = (event: Event<KeyInput>, change: Event<KeyInput>) =>
+    event.node !== undefined && event.node === change.node ? 0 : event.freshness
   const sentAfter = (first: Event<KeyInput> | undefined, found: (event: Event<KeyInput>) => boolean) =>
     first === undefined
       ? undefined
-      : events.find((event) => event.invoked > first.completed && event.outcome === 'answered' && found(event))
+      : events.find((event) => event.invoked - allowed(event, first) > first.completed && event.outcome === 'answered' && found(event))
   const [destroyed] = answered('Destroy').sort((a, b) => a.completed - b.completed)
   const used = sentAfter(destroyed, ({ input, answer }) => (input.do === 'Encrypt' || input.do === 'Decrypt') && answer === done)
   if (used !== undefined) yield ['a use sent after its Destroy was answered succeeded', [destroyed!, used]]

@@ -6,6 +6,8 @@ import { done, type KeyInput, type KeyState, keyModel, mayChange } from './key-m
 
 /** A key under load, as its clients know it. */
 export interface KnownKey {
+  /** That of its tenant, milliseconds. */
+  readonly freshness: number
   /** The name it is made with; no other key of a run has it. */
   readonly name: string
   /** Uses that it is allowed; undefined for any number. */
@@ -26,6 +28,7 @@ export async function ask(client: Client, node: number | undefined, key: KnownKe
     invoked,
     completed: performance.now(),
     outcome,
+    freshness: key.freshness,
     answer,
     words,
   })

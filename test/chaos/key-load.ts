@@ -16,7 +16,9 @@ export interface KeyLoadOptions {
   readonly at: readonly NodeClients[]
   readonly history: History<KeyInput>
   readonly random: Random
-  /** Begins every key's name; two loads on one tenant need two. */
+  /** That of the clients' tenant, milliseconds; 0 unless said. */
+  readonly freshness?: number
+  /** Begins every key's name; two loads in one history need two. */
   readonly prefix: string
   /** Keys in use at a time. */
   readonly keys?: number
@@ -143,6 +145,7 @@ export class KeyLoad {
     const kind = this.#random.of<Kind>(['plain', 'plain', 'plain', 'limited', 'contested'])
     const uses = kind === 'limited' ? Math.round(this.#random.between(5, 40)) : undefined
     const key: LivingKey = {
+      freshness: this.#options.freshness ?? 0,
       name: `${this.#options.prefix}-${++this.#made}`,
       kind,
       uses,
@@ -156,9 +159,9 @@ export class KeyLoad {
   }
 }
 
-function pendingEvent(node: number | undefined, { name }: KnownKey, input: KeyInput): Event<KeyInput> {
-  const completed = Number.POSITIVE_INFINITY
-  return { key: name, input, node, invoked: performance.now(), completed, outcome: 'unknown', answer: undefined, words: 'under way' }
+function pendingEvent(node: number | undefined, { name, freshness }: KnownKey, input: KeyInput): Event<KeyInput> {
+  const [invoked, completed] = [performance.now(), Number.POSITIVE_INFINITY]
+  return { key: name, input, node, invoked, completed, outcome: 'unknown', freshness, answer: undefined, words: 'under way' }
 }
 
 function creationOf({ uses }: KnownKey): KeyInput {

@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { History } from '../support/history.ts'
-import { type ChaosCluster, startChaosCluster } from './chaos-cluster.ts'
+import { type ChaosCluster, startChaosCluster, tenants } from './chaos-cluster.ts'
 import { type ChaosSeen, runFaults } from './chaos-run.ts'
 import { type Fault, faults } from './faults.ts'
 import { findPlants, type PlantFound } from './find-plants.ts'
 import { judge, type KeyViolation } from './judge.ts'
-import { KeyLoad, type NodeClients } from './key-load.ts'
-import type { KeyInput } from './key-model.ts'
+import { KeyLoad } from './key-load.ts'
+import { done, type KeyInput } from './key-model.ts'
 import { networkHere, runInNetwork } from './open-network.ts'
+import { harmlessNames } from './plant-names.ts'
 import { Random } from './random.ts'
 import { replicaDifferences } from './replicas.ts'
 import { type FaultRow, faultRows, faultTable, type OperationRow, operationRows, operationTable } from './report.ts'
@@ -108,11 +109,8 @@ function giveUp(cluster: ChaosCluster): void {
 async function run(cluster: ChaosCluster, seed: number, plantFile: string): Promise<number> {
   const random = new Random(seed)
   const history = new History<KeyInput>()
-  const at = [...cluster.nodes.keys(), undefined].map(
-    (node): NodeClients => ({ node, clients: Array.from({ length: clientsEach }, () => cluster.client(node)) }),
-  )
-  // Apart from the faults' numbers: which fault meets which node must not depend on how fast answers come.
-  const load = new KeyLoad({ at, history, random: new Random(seed + 1), prefix: 'chaos' })
+  const newLoads = loadsOn(cluster, new Random(seed + 1))
+  const loads = newLoads(history, 'chaos')
   const began = performance.now()
   const chosen = faults.filter(({ kind }) => options.kinds === undefined || options.kinds.split(',').includes(kind))
   const lacking = chosen.flatMap(({ kind, lacks }) => (lacks?.(cluster) === undefined ? [] : [`${kind}: ${lacks(cluster)}`]))
@@ -120,7 +118,7 @@ async function run(cluster: ChaosCluster, seed: number, plantFile: string): Prom
   const end = began + Number(options.minutes ?? 0) * 60_000
   const seen = await runFaults({
     cluster,
-    load,
+    loads,
     history,
     random,
     faults: options.minutes === undefined ? random.shuffled(possible) : rounds(possible, random),
@@ -132,11 +130,11 @@ async function run(cluster: ChaosCluster, seed: number, plantFile: string): Prom
     say,
   })
   step = 'the last look at all keys'
-  await load.lookAtAll()
+  await Promise.all(loads.map((load) => load.lookAtAll()))
   step = 'the judgement of the whole history'
   const violations = judge(history)
   step = 'the planted faults'
-  const plants = options.plants ? await findPlants({ cluster, at, random, file: plantFile }) : []
+  const plants = options.plants ? await findPlants({ loads: newLoads, file: plantFile }) : []
   step = 'the comparison of the replicas'
   const differences = await replicaDifferences(cluster)
   const report: ChaosReport = {
@@ -147,7 +145,7 @@ async function run(cluster: ChaosCluster, seed: number, plantFile: string): Prom
     faults: faultRows(seen.faults, history, [...cluster.nodes.keys()]),
     operations: operationRows(history),
     violations,
-    problems: [...seen.problems, ...differences],
+    problems: [...seen.problems, ...differences, ...(isGranted(history) ? [] : ['no key was made: nothing is shown'])],
     plants,
   }
   tell(report, seen)
@@ -155,9 +153,26 @@ async function run(cluster: ChaosCluster, seed: number, plantFile: string): Prom
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
   if (violations.length > 0) process.stderr.write(`history.jsonl and violations.txt lie in ${writeViolations(seed, history, violations)}\n`)
   return violations.length + report.problems.length === 0 &&
-    plants.every(({ plant, what }) => (what === undefined) === (plant === 'nothing'))
+    plants.every(({ plant, what }) => (what === undefined) === harmlessNames.some((name) => name === plant))
     ? 0
     : 1
+}
+
+function isGranted({ events }: History<KeyInput>): boolean {
+  return events.some(({ input, answer }) => input.do === 'Create' && answer === done)
+}
+
+/**
+ * One for each tenant: some clients at each node, and as many that fail over.
+ * @param random apart from the faults' numbers: which fault meets which node must not depend on how fast answers come
+ */
+function loadsOn(cluster: ChaosCluster, random: Random): (history: History<KeyInput>, prefix: string) => readonly KeyLoad[] {
+  const all = tenants.map(({ name, freshness, clientsEach }) => {
+    const clientsAt = (node: number | undefined) => Array.from({ length: clientsEach }, () => cluster.client(name, node))
+    return { name, freshness, at: [...cluster.nodes.keys(), undefined].map((node) => ({ node, clients: clientsAt(node) })) }
+  })
+  return (history, prefix) =>
+    all.map(({ name, freshness, at }) => new KeyLoad({ at, freshness, history, random, prefix: `${prefix}-${name}` }))
 }
 
 /** Every kind once, in an order of their own, again and again. */
@@ -176,8 +191,6 @@ function tell({ faults: rows, operations, violations, problems, plants, lacking,
 
 /** Milliseconds; some four times what it takes. */
 const longestQuickRun = 360_000
-/** Clients at each node, and as many that fail over. */
-const clientsEach = 3
 /** Tells the program that runs inside the network from the one that makes it. */
 const insideMark = 'TRESOR_CHAOS_INSIDE'
 

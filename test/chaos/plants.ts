@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { EtcdLedger } from '../../src/cluster/etcd-ledger.ts'
 import { ReadBarrier } from '../../src/cluster/read-barrier.ts'
-import { LocalReplica } from '../../src/store/index.ts'
+import { RecentBarriers } from '../../src/server/recent-barriers.ts'
+import { LocalReplica, ReplicaWriter } from '../../src/store/index.ts'
 import type { PlantName } from './plant-names.ts'
 
 /*
@@ -32,6 +33,18 @@ ReadBarrier.prototype.pass = function (this: ReadBarrier, patience) {
 const { renew } = LocalReplica.prototype
 LocalReplica.prototype.renew = function (this: LocalReplica) {
   if (!isPlanted('view not renewed')) renew.call(this)
+}
+
+const { pass: passRecent } = RecentBarriers.prototype
+RecentBarriers.prototype.pass = function (this: RecentBarriers, tenant, freshness) {
+  return isPlanted('age beyond freshness') ? Promise.resolve() : passRecent.call(this, tenant, freshness)
+}
+
+const { apply } = ReplicaWriter.prototype
+ReplicaWriter.prototype.apply = async function (this: ReplicaWriter, ...changes) {
+  // Whoever waits for the replica as it must, only waits longer.
+  if (isPlanted('late replica') || isPlanted('age beyond freshness')) await new Promise((resolve) => setTimeout(resolve, 1_000))
+  return await apply.call(this, ...changes)
 }
 
 const { commit } = EtcdLedger.prototype

@@ -10,7 +10,7 @@ import type { ChaosCluster } from './chaos-cluster.ts'
  * each node looks at the cluster's last change once more, then all end.
  */
 export async function replicaDifferences({ nodes, client }: ChaosCluster): Promise<string[]> {
-  await Promise.all(nodes.map((_, index) => client(index).call('Locate', { attributes: [], maximumItems: 1 })))
+  await Promise.all(nodes.map((_, index) => client('chaos', index).call('Locate', { attributes: [], maximumItems: 1 })))
   await Promise.all(nodes.map((node) => node.process.kill()))
   const [first, ...others] = nodes as readonly [ScratchClusterNode, ...ScratchClusterNode[]]
   const dump = ({ data }: ScratchClusterNode) => dumpReplica(join(data, 'store'))

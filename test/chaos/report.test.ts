@@ -12,6 +12,7 @@ function answered(time: number, node: number | undefined, more: Partial<Event<Ke
     invoked: time - 1,
     completed: time,
     outcome: 'answered',
+    freshness: 0,
     answer: 'done',
     words: undefined,
     ...more,

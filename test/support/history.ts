@@ -17,6 +17,8 @@ export interface Event<Input> {
   readonly invoked: number
   readonly completed: number
   readonly outcome: Outcome
+  /** Milliseconds by which an answer that changed nothing may have been out of date when it was asked for; 0 where nobody chose that. */
+  readonly freshness: number
   readonly answer: string | undefined
   /** The error's own words, where there was one. */
   readonly words: string | undefined
