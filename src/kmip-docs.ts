@@ -11,6 +11,7 @@ import { mostItems } from './operations/locate.ts'
 import { objectTypes } from './operations/query.ts'
 import { longestRandom } from './operations/rng-retrieve.ts'
 import { defaultServerLimits } from './server/limits.ts'
+import { longestLease } from './server/request-tickets.ts'
 import { permissions, roles } from './tenants/permissions.ts'
 
 /** docs/kmip.md, made from the tables of spec/ and from what the code does with them. */
@@ -29,6 +30,18 @@ batch's item before it; *sets* means that its own object is the next items' (of\
 ${operationsTable()}
 
 Asynchronous requests, Put and Notify are not served: \`Query\` says so. Batches take Stop, Continue and Undo as Batch Error Continuation Option.
+
+### Tickets
+
+From 2.0 on, Login answers a ticket, which later requests carry as a Credential of type Ticket, to any node. It spares a user who proves who they are by a
+password from sending it with each request, and can be bounded.
+
+- A ticket adds nothing to what its client has: each request needs the client certificate that Login came with, and may do what the user may do at that time. A
+  revoked certificate, a removed user or another password ends it. A ticket is not asked for with a ticket.
+- Lease Time: an interval or a date, ${longestLease / 3600} hours at most and when nothing (or an interval of 0) is said. Request Count: requests that it lets in, whatever comes
+  of them. Usage Limits: Batch Items that succeed (Object), or bytes of their Data (Byte). Neither is ever passed, on however many nodes a ticket is used.
+- Once Logout is answered no request that reaches a node is let in. A ticket that lets nobody in is refused with Invalid Ticket, whatever the reason.
+- The store has a hash of it. A request with a Request Count or Usage Limits costs a commit, another one nothing. A tenant has \`limits.ticketsPerTenant\` at most.
 
 ### Operations in parts
 
@@ -98,7 +111,7 @@ function operationsTable(): string {
       enumerations.Operation[name].name,
       span(row),
       row.clause,
-      permission === 'none' ? 'none' : `\`${permission}\``,
+      permission === 'none' || permission === 'own' ? 'none' : `\`${permission}\``,
       roleOfPlaceholder,
     ]
   })
