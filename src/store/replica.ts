@@ -2,8 +2,16 @@ import { readCount } from './apply-writes.ts'
 import type { Database } from './database.ts'
 import { type Accept, type IndexEntry, type Page, search } from './find.ts'
 import { afterPrefix, headKey, idOfValueKey, kindPrefix, valueKey } from './keys.ts'
-import type { Found, Place, Replica, Revision, Space, Stored, TermMatch } from './ledger.ts'
-import { nonceOf, revisionOf, valueIn } from './stored-entry.ts'
+import type { Found, IndexTerm, Place, Replica, Revision, Space, Stored, TermMatch } from './ledger.ts'
+import { decodeEntry, nonceOf, revisionOf, valueIn } from './stored-entry.ts'
+
+/** An object as the replica keeps it. */
+export interface StoredObject {
+  readonly id: string
+  readonly stored: Stored
+  readonly order: number
+  readonly terms: readonly IndexTerm[]
+}
 
 /** The view of one process. `renew` moves it to the newest commit; it may move on by itself between two turns of the loop, never back. */
 export class LocalReplica implements Replica {
@@ -57,6 +65,22 @@ export class LocalReplica implements Replica {
     return search(this.#database, space, matches, page, accept)
   }
 
+  /** Objects of a space in the order of their identifiers, those behind `after` first: with all that a write of them must say again. */
+  objectsAfter(space: Space, after: string, limit: number): readonly StoredObject[] {
+    const prefix = kindPrefix(space, 'object')
+    const start = after === '' ? prefix : Buffer.concat([valueKey({ space, kind: 'object', id: after }), Buffer.of(0)])
+    const found: StoredObject[] = []
+    for (const { key, value } of this.#database.getRange({ start, end: afterPrefix(prefix), limit })) {
+      found.push(objectOf(idOfValueKey(key, prefix.length), value))
+    }
+    return found
+  }
+
+  objectAt(space: Space, id: string): StoredObject | undefined {
+    const entry = this.#database.getBinary(valueKey({ space, kind: 'object', id }))
+    return entry === undefined ? undefined : objectOf(id, entry)
+  }
+
   /** How many places of a kind begin so, counted up to a limit: their values are not looked at. */
   count(space: Space, kind: Place['kind'], beginning: string, limit: number): number {
     const start = valueKey({ space, kind, id: beginning })
@@ -70,4 +94,10 @@ export class LocalReplica implements Replica {
       yield { id: idOfValueKey(key, prefix.length), stored: { value: Buffer.from(valueIn(value)), revision: revisionOf(value) } }
     }
   }
+}
+
+/** The entry is copied: the database may use its memory again. */
+function objectOf(id: string, entry: Uint8Array): StoredObject {
+  const { revision, order, terms, value } = decodeEntry(Buffer.from(entry))
+  return { id, stored: { value, revision }, order, terms }
 }

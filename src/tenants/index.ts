@@ -7,6 +7,9 @@ export { OpenPartitions, type PartitionOpener, type TenantContext, type Wrapping
 export { Passwords } from './passwords.ts'
 export { type Permission, permissions, permissionsOf, type Role, roles } from './permissions.ts'
 export { Registry, type RegistryParts, type RuleRequest } from './registry.ts'
+export { type TurnDevice, type TurnParts } from './epoch-turn.ts'
+export { type TurnProgress, TurnProgressStore } from './turn-progress.ts'
+export { type RunOnce, TurnRunner } from './turn-runner.ts'
 export {
   type EpochTurn,
   longestFreshness,

@@ -26,8 +26,11 @@ export interface Wrapping {
   readonly epoch: number | undefined
 }
 
-/** Opens a partition from its definition; the composition root knows the kinds. */
-export type PartitionOpener = (definition: PartitionDefinition) => Promise<Partition>
+/**
+ * Opens a partition from its definition; the composition root knows the kinds. `before`: this process's opening of an earlier definition, which
+ * may learn of the change and be given back.
+ */
+export type PartitionOpener = (definition: PartitionDefinition, before?: Partition) => Promise<Partition>
 
 /** The partitions that this process has open: each once, shared by the tenants and requests that use it. */
 export class OpenPartitions {
@@ -104,8 +107,9 @@ export class OpenPartitions {
 
   /** The new one is opened before the old one is closed: requests that hold the old one are served by it to their end, or fail and run again. */
   async #replace(definition: PartitionDefinition, old: Promise<Partition> | undefined): Promise<Partition> {
-    const partition = await this.#open(definition)
-    if (old !== undefined) await (await old.catch(() => undefined))?.close()
+    const before = await old?.catch(() => undefined)
+    const partition = await this.#open(definition, before)
+    if (before !== partition) await before?.close()
     return partition
   }
 }

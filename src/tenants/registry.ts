@@ -8,6 +8,7 @@ import { makeVerifier } from './passwords.ts'
 import { pattern } from './patterns.ts'
 import { permissionsOf } from './permissions.ts'
 import {
+  type EpochTurn,
   type PartitionDefinition,
   type Rule,
   type SettingChange,
@@ -210,6 +211,22 @@ export class Registry {
     })
   }
 
+  /**
+   * Begins to turn a partition to its next epoch, or finds that it was begun; a `TurnRunner` does the rest.
+   * @param current the epoch that its device is at
+   */
+  async beginTurn(name: string, current: number): Promise<EpochTurn> {
+    return await this.#change((view) => {
+      const partition = view.partitions.get(name)
+      if (partition === undefined) throw new Error(`partition ${name} does not exist; ${existing('partitions', view.partitions.keys())}`)
+      const { value, revision } = partition
+      if (value.turn !== undefined) return { changes: [], result: value.turn }
+      const epoch = value.epoch ?? current
+      const turn: EpochTurn = { phase: 'making', to: epoch + 1, startedAt: this.#time() }
+      return { changes: [{ kind: 'partition', id: name, value: { ...value, epoch, turn }, revision }], result: turn }
+    })
+  }
+
   /** Makes a change on the newest view, one after the other: of many at once, the unluckiest would lose to all others in turn. */
   #change<T>(plan: Plan<T>): Promise<T> {
     const change = this.#latest.then(() => this.#commit(plan))
@@ -222,6 +239,7 @@ export class Registry {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const view = await this.settings.current()
       const { changes, result } = plan(view)
+      if (changes.length === 0) return result
       if ((await this.settings.commit(view, changes)) === 'committed') return result
     }
     throw new Error('others kept changing the settings meanwhile; try again')

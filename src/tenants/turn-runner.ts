@@ -1,0 +1,61 @@
+import { runTurn, type TurnParts } from './epoch-turn.ts'
+
+/** Does work that must run on one node of a cluster at a time, if it is this node's turn. The signal ends it when another takes over. */
+export type RunOnce = (task: string, work: (signal: AbortSignal) => Promise<void>) => Promise<boolean>
+
+export interface TurnRunnerOptions extends TurnParts {
+  readonly runOnce: RunOnce
+  /** Milliseconds between two looks for turns that are under way; a second unless told. */
+  readonly interval?: number
+}
+
+/** Goes on with every epoch turn that is under way, from the start of a node to its end: who begins one writes it down, and that is all. */
+export class TurnRunner {
+  readonly #options: TurnRunnerOptions
+  readonly #timer: NodeJS.Timeout
+  readonly #closing = new AbortController()
+  readonly #running = new Map<string, Promise<void>>()
+  /** When a turn that failed is tried again, by `performance.now()`. */
+  readonly #pauses = new Map<string, number>()
+
+  constructor(options: TurnRunnerOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => this.look(), options.interval ?? 1000)
+    this.#timer.unref()
+    this.look()
+  }
+
+  /** Begins with what is not begun yet. */
+  look(): void {
+    if (this.#closing.signal.aborted) return
+    for (const [name, { value }] of this.#options.settings.view().partitions) {
+      if (value.turn === undefined || this.#running.has(name) || performance.now() < (this.#pauses.get(name) ?? 0)) continue
+      const run = this.#run(name).finally(() => this.#running.delete(name))
+      this.#running.set(name, run)
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#closing.abort()
+    await Promise.all(this.#running.values())
+  }
+
+  async #run(name: string): Promise<void> {
+    const { runOnce, log, progress } = this.#options
+    try {
+      await runOnce(`epoch-turn-${name}`, (signal) => runTurn(this.#options, name, AbortSignal.any([signal, this.#closing.signal])))
+    } catch (error) {
+      if (this.#closing.signal.aborted) return
+      const problem = error instanceof Error ? error.message : String(error)
+      log(`the epoch turn of partition ${name} does not go on: ${problem}`)
+      this.#pauses.set(name, performance.now() + pauseAfterFailure)
+      const known = progress.read(name)
+      // Told to who asks, on every node; where the ledger fails, that is told already.
+      if (known !== undefined) await progress.write(name, { ...known, problem }).catch(() => undefined)
+    }
+  }
+}
+
+/** Milliseconds. */
+const pauseAfterFailure = 3000
