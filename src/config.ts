@@ -28,6 +28,7 @@ const limitTexts: Readonly<Record<keyof ServerLimits, string>> = {
   batchItems: 'Batch Items of one request.',
   depth: 'Structures inside structures of one message.',
   items: 'Items in the tree of one message.',
+  ticketsPerTenant: 'Tickets of Login that a tenant may have at a time, in the whole cluster.',
   streams: 'Cryptographic operations in parts (Init Indicator) that one worker has open.',
   streamsPerTenant: 'Those of one tenant.',
   streamIdleTimeout: 'Milliseconds without a part after which such an operation ends.',

@@ -13,7 +13,8 @@ const valueBytes = 8 + secretBytes
 /** Seconds that a ticket holds at most, and when nothing is said: 24 hours. */
 export const longestLease = 24 * 60 * 60
 
-const places = lapsingPlaces('ticket')
+/** Where a tenant's tickets lie. */
+export const ticketPlaces = lapsingPlaces('ticket')
 
 /** What is kept of a ticket: not its value. */
 interface Ticket {
@@ -121,7 +122,7 @@ export class RequestTickets implements Tickets {
       throw new KmipError('InvalidField', `Request Count is ${requestCount}; give 1 or more.`)
     if (usageLimits !== undefined && usageLimits.total < 1n)
       throw new KmipError('InvalidField', `Usage Limits Total is ${usageLimits.total}; give 1 or more.`)
-    if (replica.count(space, 'setting', places.folder, limit) >= limit)
+    if (replica.count(space, 'setting', ticketPlaces.folder, limit) >= limit)
       throw new KmipError('ServerLimitExceeded', `The tenant has ${limit} tickets: log out with some, or let them end by shorter leases.`)
     const value = newValue(until)
     const password = passwordMark(view, identity.tenant, identity.user)
@@ -201,7 +202,7 @@ function newValue(until: number): Uint8Array {
 }
 
 function placeOf(value: Uint8Array, until: number): string {
-  return places.at(until, createHash('sha256').update(value).digest('base64url'))
+  return ticketPlaces.at(until, createHash('sha256').update(value).digest('base64url'))
 }
 
 function readEntry(value: Uint8Array): { readonly ticket: Ticket; readonly text: string; readonly seal: Uint8Array } {

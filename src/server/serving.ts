@@ -1,4 +1,4 @@
-import type { Ledger, Replica, Space } from '../store/index.ts'
+import { type Ledger, type Replica, type Space, workSpace } from '../store/index.ts'
 import {
   Identities,
   OpenPartitions,
@@ -10,6 +10,7 @@ import {
   type TrustFiles,
 } from '../tenants/index.ts'
 import { Attempts, type BeginUnit } from './attempts.ts'
+import { Claims } from './claims.ts'
 import { HttpProtocol } from './http-connection.ts'
 import type { ServerLimits } from './limits.ts'
 import { type Listener, listen } from './listener.ts'
@@ -18,7 +19,9 @@ import type { Metrics } from './metrics.ts'
 import type { ChildService } from './process-messages.ts'
 import { ProcessStreams, type ProcessStreamsOptions } from './process-streams.ts'
 import { StreamRequests } from './request-streams.ts'
+import { ticketPlaces } from './request-tickets.ts'
 import { KmipService, type Peer } from './service.ts'
+import { Sweep } from './sweep.ts'
 import type { TlsSettings } from './tls-settings.ts'
 
 interface Address {
@@ -70,6 +73,14 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const streams = new ProcessStreams({ ...options.streams, limits, now })
   const requests = new StreamRequests(streams)
   const attempts = new Attempts({ ...options, settings, partitions, streams: requests })
+  const sweep = new Sweep({
+    ledger,
+    settings,
+    spaceOf: options.spaceOf,
+    claims: new Claims({ ledger, replica, space: workSpace }),
+    lapsed: (space) => ticketPlaces.lapsed(replica, space, Math.floor(now() / 1000)),
+    log,
+  })
   const service = new KmipService({
     ledger,
     settings,
@@ -110,6 +121,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   }
 
   partitions.openAll()
+  sweep.start()
   let loaded = files
   let generation = settings.view().generation
   const refresh = () => {
@@ -156,6 +168,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     setLogLevel: (level: LogLevel) => log.setLevel(level),
     stop: async (milliseconds) => {
       clearInterval(watch)
+      await sweep.stop()
       await Promise.all(listeners.map((listener) => listener.drain(milliseconds)))
       await streams.close()
       await partitions.close()

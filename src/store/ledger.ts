@@ -1,4 +1,4 @@
-/** A key space of the ledger: `t/<tenant>` for a tenant's objects, `sys` for tenants, rules, credentials, partitions. Made by `store/spaces.ts` alone. */
+/** A key space of the ledger: `t/<tenant>` for a tenant's objects, `sys` for tenants, rules, credentials, partitions, `work` for who does what. Made by `store/spaces.ts` alone. */
 export type Space = string & { readonly __brand: 'Space' }
 
 /** Where a stored value lies. `kind` keeps objects, reserved unique names and settings apart within one space. */

@@ -34,8 +34,9 @@ export function memoryLedger(): {
     find() {
       throw new Error('the memory ledger has no index')
     },
-    *list(space, kind) {
-      for (const { place, stored } of values.values()) if (place.space === space && place.kind === kind) yield { id: place.id, stored }
+    *list(space, kind, beginning = '') {
+      const all = [...values.values()].filter(({ place }) => place.space === space && place.kind === kind && place.id.startsWith(beginning))
+      for (const { place, stored } of all.sort((a, b) => (a.place.id < b.place.id ? -1 : 1))) yield { id: place.id, stored }
     },
   }
   return { ledger, replica, commits, space: (name) => name as Space }
