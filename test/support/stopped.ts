@@ -4,18 +4,17 @@ import { readdirSync, readFileSync } from 'node:fs'
  * Resolves when no thread of these processes runs any more after a SIGSTOP. The signal alone says little: one thread takes it, and until that
  * one had its turn of a processor the others run on. What has ended has stopped, too: a child of a stopped process stays in the process
  * table.
- * @throws Error that names the process when one still runs after ten seconds
+ * @param patience milliseconds; far above what a signal takes on a busy machine unless said
+ * @throws Error that names the process when one still runs then
  */
-export async function untilStopped(pids: readonly number[]): Promise<void> {
-  const end = performance.now() + longestStop
+export async function untilStopped(pids: readonly number[], patience = 10_000): Promise<void> {
+  const end = performance.now() + patience
   for (let running = pids.find(runs); running !== undefined; running = pids.find(runs)) {
     if (performance.now() > end) throw new Error(`process ${running} did not stop: its threads are ${threadStates(running).join('')}`)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }
 
-/** Milliseconds; far above what a signal takes on a busy machine. */
-const longestStop = 10_000
 /** Stopped, stopped by a tracer, a zombie, dead. */
 const still: ReadonlySet<string> = new Set(['T', 't', 'Z', 'X'])
 const runs = (pid: number) => threadStates(pid).some((state) => !still.has(state))
