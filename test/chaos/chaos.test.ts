@@ -31,7 +31,7 @@ const violationsIn = ({ violations }: ChaosReport) => violations.map(violationTe
 test.serial(
   'every kind of fault under load: every answer has its place in one order, all nodes serve again; planted faults are found out',
   async (t) => {
-    t.timeout(420_000)
+    t.timeout(660_000)
     const { report, words } = await chaos('--quick', '--plants')
     t.log(words)
     t.deepEqual(violationsIn(report), [])
@@ -45,6 +45,7 @@ test.serial(
       faults.map(({ kind }) => kind).filter((kind) => !tried.has(kind)),
       [],
     )
+    t.true(report.faults.length >= faults.length / 2, `too few faults in the time there was: ${report.faults.length}`)
     // Without load, and without faults that are felt, nothing would be shown.
     const sum = (what: 'granted' | 'refused' | 'nothing') => report.operations.reduce((all, row) => all + row[what], 0)
     t.true(sum('granted') > 300 && sum('refused') > 50 && sum('nothing') > 20, JSON.stringify(report.operations))

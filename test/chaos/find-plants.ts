@@ -50,5 +50,6 @@ export async function findPlants({ loads, file }: PlantOptions): Promise<PlantFo
 /** Milliseconds: more than the processes take to see what is planted. */
 const settled = 1_000
 const lookEvery = 400
-const longestMilliseconds = 30_000
+/** Fifty times what it takes: few requests a second find little. */
+const longestMilliseconds = 60_000
 const controlMilliseconds = 4_000
