@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ClusterNode, startClusterNode, startOnEtcd } from './cluster/index.ts'
 import type { Config } from './config.ts'
-import { certifierOf, fingerprintsOfShared, packJoinSecrets } from './join-secrets.ts'
+import { rootSource } from './configured-root.ts'
+import { certifierOf, fingerprintsOfShared, joinSecretsOf } from './join-secrets.ts'
 import {
   type DataFolder,
   dataFolder,
@@ -16,18 +17,10 @@ import {
   serverFilesMark,
   workerSocket,
 } from './node-files.ts'
+import { NodeRoot } from './node-root.ts'
 import { ObjectStore } from './operations/object-store.ts'
-import {
-  connectHsm,
-  type HsmConnection,
-  openPkcs11Partition,
-  openSoftwarePartition,
-  type Partition,
-  RefusedPins,
-  ReopeningPartition,
-  readKeyFile,
-  serveHsm,
-} from './partitions/index.ts'
+import { openerOf, placed } from './partition-opener.ts'
+import { type AskPassphrase, connectHsm, RefusedPins, ReopeningPartition, serveHsm } from './partitions/index.ts'
 import { nodeBytes } from './server/correlation-value.ts'
 import { createLog, type Log } from './server/log.ts'
 import { Metrics } from './server/metrics.ts'
@@ -47,7 +40,7 @@ import {
   systemSpace,
   tenantSpace,
 } from './store/index.ts'
-import { type PartitionDefinition, type PartitionOpener, type Pkcs11PartitionDefinition, Registry } from './tenants/index.ts'
+import { type PartitionOpener, type Pkcs11PartitionDefinition, Registry } from './tenants/index.ts'
 import { watchChanges } from './watch-changes.ts'
 
 /*
@@ -67,6 +60,8 @@ export interface RunningNode {
   /** This node's part of the cluster, where there is one. */
   readonly cluster: ClusterNode | undefined
   readonly processes: Processes
+  /** The root secret of software partitions. */
+  readonly root: NodeRoot
   /** Sentences about what keeps its ledger from serving. */
   problems(): readonly string[]
   /** Opens a partition in this process, for administration. */
@@ -78,6 +73,8 @@ export interface RunningNode {
 export interface NodeChoices {
   /** In place of the log that the configuration describes. */
   readonly log?: Log
+  /** Where the configuration wants a person to be asked for a passphrase. */
+  readonly askPassphrase?: AskPassphrase | undefined
 }
 
 /**
@@ -89,16 +86,17 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
   const folder = dataFolder(config)
   await makeDataFolder(folder)
   await renewServerCertificate(config, folder, new Date())
+  const root = await NodeRoot.open(rootSource(config, folder, choices.askPassphrase), config)
   const closing: (() => Promise<unknown>)[] = []
   const close = async () => {
     for (const one of closing.splice(0).reverse()) await one()
   }
   try {
-    const store = await openStore(config, folder, log)
+    const store = await openStore(config, folder, root, log)
     closing.push(() => store.close())
     const { ledger, replica, cluster } = store
     const registry = new Registry({ ledger, replica, systemSpace, spaceOf: tenantSpace, now: () => new Date() })
-    const openPartition = openerOf(config, folder, undefined)
+    const openPartition = openerOf(config, root, undefined)
     const sockets = await serveLedgerWhereNeeded(config, folder, ledger, cluster)
     if (sockets !== undefined) closing.push(() => sockets.close())
     const metrics = new Metrics(config.workers === 0 ? 'node' : 'ledger')
@@ -115,6 +113,7 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
       local: () => serve({ ...choice, streams: { node: run, process: 0, socketOf: undefined } }),
       entry: fileURLToPath(import.meta.url),
       setup: { config, run: run.toString('hex') },
+      workerSetup: { root: root.toChild() },
       hsm: hsmPartitions(registry),
       operator: config.operator,
       own: () => metrics.snapshot(),
@@ -132,6 +131,7 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
       registry,
       cluster,
       processes,
+      root,
       problems,
       openPartition,
       stop: async (milliseconds = drainMilliseconds) => {
@@ -157,14 +157,14 @@ interface OpenStore {
   close(): Promise<void>
 }
 
-async function openStore(config: Config, folder: DataFolder, log: Log): Promise<OpenStore> {
+async function openStore(config: Config, folder: DataFolder, root: NodeRoot, log: Log): Promise<OpenStore> {
   if (config.cluster === undefined) {
     const { ledger, replica } = openEmbeddedLedger({ directory: folder.store })
     return { ledger, replica, cluster: undefined, close: () => ledger.close() }
   }
   const writer = new ReplicaWriter(folder.store)
   try {
-    const cluster = await startPartOfCluster(config.cluster, folder, writer, log)
+    const cluster = await startPartOfCluster(config.cluster, folder, root, writer, log)
     const close = async () => {
       await cluster.close()
       await writer.close()
@@ -179,6 +179,7 @@ async function openStore(config: Config, folder: DataFolder, log: Log): Promise<
 async function startPartOfCluster(
   { etcd, name, join: joinAt }: NonNullable<Config['cluster']>,
   folder: DataFolder,
+  root: NodeRoot,
   replica: ReplicaWriter,
   log: Log,
 ): Promise<ClusterNode> {
@@ -190,7 +191,7 @@ async function startPartOfCluster(
   }
   const { endpoints, prefix, quota, authority: ca, certificate, key: privateKey } = etcd
   if (name !== undefined && ca !== undefined && certificate !== undefined && privateKey !== undefined) {
-    const secrets = await fingerprintsOfShared(folder)
+    const secrets = await fingerprintsOfShared(folder, root)
     return await startOnEtcd({ ...common, endpoints, tls: { ca, certificate, privateKey }, prefix, node: name, secrets })
   }
   return await startClusterNode({
@@ -198,7 +199,7 @@ async function startPartOfCluster(
     quota,
     renewal: { certify: certifierOf(folder) },
     ...(etcd.path === undefined ? {} : { etcd: etcd.path }),
-    ...(joinAt === undefined ? {} : { join: { ...joinAt, certify: certifierOf(folder), secrets: () => packJoinSecrets(folder) } }),
+    ...(joinAt === undefined ? {} : { join: { ...joinAt, certify: certifierOf(folder), secrets: joinSecretsOf(folder, root) } }),
   })
 }
 
@@ -216,46 +217,6 @@ function hsmPartitions(registry: Registry): readonly Pkcs11PartitionDefinition[]
   const all = [...registry.settings.view().partitions.values()].map(({ value }) => value)
   return all.filter((one): one is Pkcs11PartitionDefinition => one.kind === 'pkcs11')
 }
-
-/** Opens partitions of every kind: those in HSMs through the node's hsm process, where there is one. */
-function openerOf(config: Config, folder: DataFolder, hsm: HsmConnection | undefined): PartitionOpener {
-  return async (definition: PartitionDefinition): Promise<Partition> => {
-    if (definition.kind === 'software') {
-      const rootSecret = readKeyFile(folder.keyFile)
-      try {
-        const ring = Buffer.from(definition.ring, 'base64')
-        return openSoftwarePartition({ name: definition.name, rootSecret, ring, rootSecretSource: folder.keyFile })
-      } finally {
-        rootSecret.wipe()
-      }
-    }
-    return hsm === undefined ? openPkcs11Partition(placed(config, definition)) : awaitRemote(hsm.partition(definition.name))
-  }
-}
-
-/** The definition, with the paths that hold on this node. */
-function placed(config: Config, definition: Pkcs11PartitionDefinition): Parameters<typeof openPkcs11Partition>[0] {
-  const { name, module, token, serial, pinFile } = definition
-  const here = config.partitions[name]
-  return { name, module: here?.module ?? module, token, pinFile: here?.pinFile ?? pinFile, ...(serial === undefined ? {} : { serial }) }
-}
-
-/** A partition that was just defined reaches the hsm process a moment later than the workers. */
-async function awaitRemote(partition: Partition): Promise<Partition> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await partition.describe()
-      return partition
-    } catch (error) {
-      if (attempt === remoteAttempts) throw error
-      await new Promise((resolve) => setTimeout(resolve, remotePause))
-    }
-  }
-}
-
-const remoteAttempts = 40
-/** Milliseconds. */
-const remotePause = 250
 
 interface ServingChoice {
   readonly config: Config
@@ -313,6 +274,8 @@ interface ChildSetup {
   readonly run: string
   /** Base64. */
   readonly ticketKeys?: string
+  /** The root secret, where it is not in a key file; workers alone. Base64. */
+  readonly root?: string
   readonly partitions?: readonly Pkcs11PartitionDefinition[]
   /** Base64; the hsm process's alone. It stays the same as long as the node runs. */
   readonly pinKey?: string
@@ -320,14 +283,14 @@ interface ChildSetup {
 
 /** A worker process: TLS, messages, operations and software partitions; commits go to the ledger process, HSM calls to the hsm process. */
 async function beginWorker(given: unknown): Promise<ChildService> {
-  const { config, name, run, ticketKeys } = given as ChildSetup
+  const { config, name, run, ticketKeys, root } = given as ChildSetup
   const folder = dataFolder(config)
   const log = logOf(config).with({ process: name })
   const ledger = connectLedger({ socketPath: ledgerSocket(folder), directory: folder.store })
   await ledger.ready()
   const hsm = connectHsm(hsmSocket(folder))
   const registry = new Registry({ ledger, replica: ledger.replica, systemSpace, spaceOf: tenantSpace, now: () => new Date() })
-  const openPartition = openerOf(config, folder, hsm)
+  const openPartition = openerOf(config, NodeRoot.inChild(rootSource(config, folder), root), hsm)
   const streams = {
     node: Buffer.from(run, 'hex'),
     process: Number(name.slice('worker-'.length)),

@@ -31,6 +31,8 @@ export interface DataFolder {
   readonly clients: string
   /** The root secret of software partitions, hexadecimal, mode 0600. */
   readonly keyFile: string
+  /** The same, sealed by a passphrase or a token, where the configuration says so. */
+  readonly sealedRoot: string
   readonly cluster: string
   /** Sockets of the node's processes and of the administrator's commands. */
   readonly run: string
@@ -45,6 +47,7 @@ export function dataFolder({ data, cluster }: Pick<Config, 'data' | 'cluster'>):
     crls: join(data, 'pki', 'crls'),
     clients: join(data, 'clients'),
     keyFile: join(data, 'root.key'),
+    sealedRoot: join(data, 'root.sealed'),
     cluster: cluster?.folder ?? join(data, 'cluster'),
     run: join(data, 'run'),
   }

@@ -64,6 +64,21 @@ for (const [name, text, problems] of [
     ['listen.kmip[0]: "localhost:65536" is not HOST:PORT; write for example 127.0.0.1:5696 or [::1]:5696'],
   ],
   ['no address at all', 'listen: { kmip: [] }', ['listen.kmip: must not be empty']],
+  [
+    'two sources of the root secret',
+    'root: { keyFile: k, command: [c] }',
+    ['root: has keyFile and command, and the root secret comes from one place: keep one'],
+  ],
+  [
+    'a passphrase that others may read',
+    'root: { passphraseFile: pin }',
+    ['root.passphraseFile: DIR/pin is readable by others (mode 0644); run: chmod 600 DIR/pin'],
+  ],
+  [
+    'a token for the root secret without its PIN',
+    'root: { pkcs11: { module: plain.pem, token: t, pinFile: gone } }',
+    ['root.pkcs11.pinFile: DIR/gone does not exist'],
+  ],
   ['text where a list belongs', 'tls: { crls: plain.pem }', ['tls.crls: "plain.pem" is not a list']],
   ['a certificate without its key', 'tls: { certificate: plain.pem }', ['tls: certificate and key belong together; give both, or neither']],
   [

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { issueClient, loadAuthority } from '../../certs/index.ts'
 import { type AdministeredCluster, type AdministeredNode, type AdminServer, adminMethods, adminSocket, serveAdmin } from '../admin/index.ts'
@@ -6,7 +6,7 @@ import { type ClusterNode, invite } from '../cluster/index.ts'
 import { fingerprintsOfShared } from '../join-secrets.ts'
 import type { RunningNode } from '../main.ts'
 import { ObjectStore } from '../operations/object-store.ts'
-import { connectHsm, createSoftwarePartition, type HsmConnection, readKeyFile } from '../partitions/index.ts'
+import { connectHsm, createSoftwarePartition, type HsmConnection, hasRoot } from '../partitions/index.ts'
 import { ObjectCache } from '../server/object-cache.ts'
 import { Records } from '../server/object-records.ts'
 import { tenantSpace } from '../store/index.ts'
@@ -61,11 +61,11 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
         }
       },
       newSoftwareRing: async (name) => {
-        if (!existsSync(folder.keyFile))
+        if (!hasRoot(node.root.source))
           throw new Error(
-            `this node has no root secret for software partitions (${folder.keyFile}); keep the tenant's keys in an HSM: tresor partition add, then tresor tenant add NAME --partition P`,
+            `this node has no root secret for software partitions (${node.root.description}); keep the tenant's keys in an HSM: tresor partition add, then tresor tenant add NAME --partition P`,
           )
-        const rootSecret = readKeyFile(folder.keyFile)
+        const rootSecret = await node.root.secret()
         try {
           return createSoftwarePartition({ name, rootSecret }).ring
         } finally {
@@ -144,7 +144,7 @@ const hsmAttempts = 10
 /** Milliseconds. */
 const hsmPause = 150
 
-function administeredCluster({ config, folder }: RunningNode, cluster: ClusterNode): AdministeredCluster {
+function administeredCluster({ config, folder, root }: RunningNode, cluster: ClusterNode): AdministeredCluster {
   return {
     node: cluster.name,
     state: () => cluster.state(),
@@ -160,7 +160,7 @@ function administeredCluster({ config, folder }: RunningNode, cluster: ClusterNo
       })
     },
     evict: (wanted) => cluster.evict(wanted),
-    backUp: async (path) => cluster.backUp(path, await fingerprintsOfShared(folder)),
+    backUp: async (path) => cluster.backUp(path, await fingerprintsOfShared(folder, root)),
   }
 }
 

@@ -9,7 +9,20 @@ export const dataFormat = 1
 export const formatFile = 'format'
 
 /** What Tresor keeps in a data folder: with anything else in it, it is somebody else's. */
-const ours = new Set([formatFile, configFileName, 'pki', 'root.key', 'store', 'clients', 'cluster', 'run', 'log', 'pins', 'lost+found'])
+const ours = new Set([
+  formatFile,
+  configFileName,
+  'pki',
+  'root.key',
+  'root.sealed',
+  'store',
+  'clients',
+  'cluster',
+  'run',
+  'log',
+  'pins',
+  'lost+found',
+])
 
 /** `new` when there is nothing yet, `begun` when a person put the configuration or a PKI there first, `made` when it is complete. */
 export type FolderState = 'new' | 'begun' | 'made'

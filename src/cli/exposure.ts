@@ -40,7 +40,10 @@ export function developmentSecrets(config: Config): string[] {
   return [
     ...(isMarked(server) ? ["the server's certificate is the development PKI's"] : []),
     ...(isMarked(authority) ? [`whoever can read ${shownPath(folder.authority)} can make clients`] : []),
-    ...(existsSync(folder.keyFile) ? [`the root secret lies in a file (${shownPath(folder.keyFile)})`] : []),
+    // One that is named was chosen.
+    ...(Object.keys(config.root).length === 0 && existsSync(folder.keyFile)
+      ? [`the root secret lies in a file (${shownPath(folder.keyFile)})`]
+      : []),
   ]
 }
 

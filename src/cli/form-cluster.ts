@@ -3,9 +3,12 @@ import { join } from 'node:path'
 import { createAuthority, saveAuthority } from '../../certs/index.ts'
 import { findEtcd, initCluster, invite, joinCluster, newClusterToken, readMembership, readSeeding } from '../cluster/index.ts'
 import { configFileName } from '../config.ts'
-import { certifierOf, clusterAuthority, unpackJoinSecrets } from '../join-secrets.ts'
+import { rootSource } from '../configured-root.ts'
+import { certifierOf, clusterAuthority, ownRootFingerprint, unpackJoinSecrets } from '../join-secrets.ts'
 import { type DataFolder, dataFolder, renewServerCertificate } from '../node-files.ts'
+import { newDeliveryKey } from '../partitions/index.ts'
 import { holdsOwnData } from '../store/index.ts'
+import { askPassphrase } from './ask-passphrase.ts'
 import { type ClusterAddresses, clusterAddresses, nodeAddresses, writeClusterConfig } from './cluster-config.ts'
 import { CommandError, type Invocation } from './command.ts'
 import { folderState } from './data-format.ts'
@@ -71,11 +74,15 @@ export async function takePlace(invocation: Invocation): Promise<void> {
   await makeData(config, {
     listen: listen && addressText(listen),
     secrets: async (draft, folder) => {
-      const { secrets } = await joinCluster(folder.cluster, token, nodeAddresses(addresses))
-      if (secrets !== undefined) {
-        await unpackJoinSecrets(folder, secrets)
-        secrets.fill(0)
-      }
+      const root = rootSource(draft, folder, askPassphrase)
+      const key = newDeliveryKey()
+      const rootFingerprint = await ownRootFingerprint(root)
+      const { secrets } = await joinCluster(folder.cluster, token, nodeAddresses(addresses), {
+        deliveryKey: key.publicKey,
+        rootFingerprint,
+      })
+      if (secrets !== undefined) await unpackJoinSecrets(folder, root, addresses.name, key, secrets)
+      key.privateKey.wipe()
       await renewServerCertificate(draft, folder, new Date())
       writeClusterConfig(config.file ?? join(folder.root, configFileName), addresses)
     },

@@ -3,8 +3,10 @@ import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type Config, configFileName, loadConfig } from '../config.ts'
+import { rootSource } from '../configured-root.ts'
 import { type DataFolder, dataFolder, makeDataFolder, ownAuthority, renewServerCertificate } from '../node-files.ts'
-import { createKeyFile } from '../partitions/index.ts'
+import { createRoot, hasRoot, readRoot } from '../partitions/index.ts'
+import { askPassphrase } from './ask-passphrase.ts'
 import { CommandError } from './command.ts'
 import { dataFormat, type FolderState, folderState, formatFile } from './data-format.ts'
 import { initialConfig } from './initial-config.ts'
@@ -56,15 +58,24 @@ async function fill(config: Config, { listen, secrets }: MakeChoices): Promise<v
   await writeFile(join(folder.root, formatFile), `${dataFormat}\n`, { mode: 0o600 })
 }
 
-/** An authority that anybody who can read the folder may use, and a root secret in a file. */
+/** An authority that anybody who can read the folder may use, and a root secret: in a file, unless the configuration says otherwise. */
 export const makeDevelopmentSecrets: MakeSecrets = async (config, folder) => {
   await ownAuthority(folder)
   await renewServerCertificate(config, folder, new Date())
-  if (statSync(folder.keyFile, { throwIfNoEntry: false }) === undefined) createKeyFile(folder.keyFile).wipe()
+  await makeRoot(config, folder)
 }
 
-/** Certificates and HSM partitions come from elsewhere. */
-export const makeNoSecrets: MakeSecrets = async () => {}
+/** Certificates and HSM partitions come from elsewhere; a root secret is made where the configuration says how it is kept. */
+export const makeNoSecrets: MakeSecrets = async (config, folder) => {
+  if (Object.keys(config.root).length > 0) await makeRoot(config, folder)
+}
+
+/** What is there already must open: better now than when the node is needed. */
+async function makeRoot(config: Config, folder: DataFolder): Promise<void> {
+  const source = rootSource(config, folder, askPassphrase)
+  const secret = hasRoot(source) ? await readRoot(source) : await createRoot(source)
+  secret.wipe()
+}
 
 function writeNew(path: string, content: string): void {
   try {

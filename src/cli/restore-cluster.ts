@@ -2,8 +2,11 @@ import { existsSync } from 'node:fs'
 import { cp, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import {
+  type BroughtForward,
   backUp,
+  bringForward,
   clusterPaths,
+  type EtcdClient,
   findEtcd,
   Keys,
   newClusterToken,
@@ -14,14 +17,18 @@ import {
   withLoneMember,
 } from '../cluster/index.ts'
 import type { Config, HostPort } from '../config.ts'
+import { rootSource } from '../configured-root.ts'
 import { fingerprintsOfShared } from '../join-secrets.ts'
 import { type DataFolder, dataFolder } from '../node-files.ts'
-import { holdsOwnData, withFolderTaken } from '../store/index.ts'
+import { NodeRoot } from '../node-root.ts'
+import { holdsOwnData, openStoppedReplica, withFolderTaken } from '../store/index.ts'
+import { askPassphrase } from './ask-passphrase.ts'
 import { type ClusterAddresses, clusterAddresses } from './cluster-config.ts'
 import { CommandError, flagOption, type Invocation } from './command.ts'
 import { folderState } from './data-format.ts'
 import { showNext } from './form-cluster.ts'
 import { makeData, makeDevelopmentSecrets } from './make-data-folder.ts'
+import type { Output } from './output.ts'
 import { configOf, shownPath } from './place.ts'
 import { checkFree } from './run-node.ts'
 import { ownCopy, ownStore, seedCluster } from './seed-cluster.ts'
@@ -76,11 +83,11 @@ async function begin(config: Config, folder: DataFolder, invocation: Invocation,
     throw new CommandError(
       `${shownPath(config.data)} is not there or empty: a backup holds keys that only root.key (or your HSM) can open. Copy root.key and pki of a node of the old cluster to it first`,
     )
-  const from = file ?? (await copyOwn(config, folder))
+  const from = file ?? (await copyOwn(config, folder, invocation.output))
   const backup = openBackup(from)
   const { header } = backup
   backup.close()
-  await checkSecrets(folder, header.secrets)
+  await checkSecrets(config, folder, header.secrets)
   await makeData(config, { secrets: makeDevelopmentSecrets })
   invocation.output.step('from', `${shownPath(from)}: revision ${header.revision}, written by ${header.node} at ${header.made}`, {
     from,
@@ -89,8 +96,10 @@ async function begin(config: Config, folder: DataFolder, invocation: Invocation,
   return { formatVersion: 1, clusterToken: newClusterToken(), from, addresses, done: false }
 }
 
-/** What the node's own etcd member has, which is on disk even when the machine stopped; as a backup. */
-async function copyOwn(config: Config, folder: DataFolder): Promise<string> {
+/**
+ * What the node's own etcd member has, which is on disk even when the machine stopped, with what its replica shows beyond that; as a backup.
+ */
+async function copyOwn(config: Config, folder: DataFolder, output: Output): Promise<string> {
   const { etcd } = clusterPaths(folder.cluster)
   const membership = await readMembership(folder.cluster)
   if (membership === undefined || !existsSync(etcd))
@@ -98,7 +107,7 @@ async function copyOwn(config: Config, folder: DataFolder): Promise<string> {
   for (const url of [membership.peerUrl, membership.clientUrl]) await checkFree(addressOf(url))
   const path = ownCopy(folder)
   const scratch = `${path}.etcd`
-  const secrets = await fingerprintsOfShared(folder)
+  const secrets = await fingerprintsOfShared(folder, await NodeRoot.open(rootSource(config, folder, askPassphrase), config))
   // One that an earlier try left may be older than what the node took part in since.
   await rm(path, { force: true })
   try {
@@ -108,13 +117,33 @@ async function copyOwn(config: Config, folder: DataFolder): Promise<string> {
     await withFolderTaken(folder.store, () =>
       withLoneMember(
         { folder: folder.cluster, dataDir: scratch, company: 'alone', etcd: config.cluster?.etcd.path, quota: config.cluster?.etcd.quota },
-        (client) => backUp(client, new Keys(), path, { node: membership.node, secrets }),
+        async (client) => {
+          const keys = new Keys()
+          await useReplica(client, keys, folder, output)
+          return await backUp(client, keys, path, { node: membership.node, secrets })
+        },
       ),
     )
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
   return path
+}
+
+async function useReplica(client: EtcdClient, keys: Keys, folder: DataFolder, output: Output): Promise<void> {
+  const replica = openStoppedReplica(folder.store)
+  if (replica === undefined) return
+  const telling = (words: string, facts: object = {}) => output.step('replica', words, { ...facts })
+  try {
+    const brought = await bringForward(client, keys, replica, (why) => telling(`is ahead of etcd's copy, and is left out: ${why}`, { why }))
+    if (brought !== undefined) telling(forwardWords(brought), brought)
+  } finally {
+    await replica.close()
+  }
+}
+
+function forwardWords({ from, to, written, removed }: BroughtForward): string {
+  return `shows revision ${to}, etcd's copy ${from}: ${written} values written and ${removed} removed in between are taken from it`
 }
 
 function addressOf(url: string): HostPort {
@@ -132,8 +161,8 @@ async function addressesOf(config: Config, folder: DataFolder, invocation: Invoc
   return { ...given, ...Object.fromEntries(Object.entries(kept).filter(said)) }
 }
 
-async function checkSecrets(folder: DataFolder, wanted: Readonly<Record<string, string>>): Promise<void> {
-  const here = await fingerprintsOfShared(folder)
+async function checkSecrets(config: Config, folder: DataFolder, wanted: Readonly<Record<string, string>>): Promise<void> {
+  const here = await fingerprintsOfShared(folder, await NodeRoot.open(rootSource(config, folder, askPassphrase), config))
   for (const [name, fingerprint] of Object.entries(wanted)) {
     if (here[name] === fingerprint) continue
     const path = shownPath(folder.root)

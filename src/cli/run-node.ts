@@ -3,6 +3,7 @@ import { type AdminServer, callAdmin, type NodeStatus } from '../admin/index.ts'
 import type { Config, HostPort } from '../config.ts'
 import { type RunningNode, startNode } from '../main.ts'
 import { administer } from './administer.ts'
+import { askPassphrase } from './ask-passphrase.ts'
 import { CommandError } from './command.ts'
 import { checkCertificate, checkExposure } from './exposure.ts'
 import { addressText, shownPath } from './place.ts'
@@ -24,7 +25,7 @@ export async function runNode(config: Config, choices: { readonly insecure: bool
   if (!choices.insecure) checkExposure(config)
   await refuseSecond(config.data)
   for (const address of [...config.listen.kmip, ...config.listen.https]) await checkFree(address)
-  const node = await startNode(withListenedHosts(config))
+  const node = await startNode(withListenedHosts(config), { askPassphrase })
   let admin: AdminServer
   try {
     admin = await administer(node)

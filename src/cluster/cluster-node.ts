@@ -7,7 +7,7 @@ import { type Member, memberLimits, startMember } from './etcd-member.ts'
 import { evictedProblem, lookAtOwnMember } from './eviction.ts'
 import { foreignCluster } from './foreign-cluster.ts'
 import { forgetNode, refuseNewerFormat } from './format-watch.ts'
-import { type CertifyPeer, type JoinListener, startJoinListener } from './join-listener.ts'
+import { type CertifyPeer, type JoinListener, type JoinSecretsGiver, startJoinListener } from './join-listener.ts'
 import { Keys } from './keys.ts'
 import { type ClusterState, clusterState, evictMember, type MemberState, promoteWhenReady } from './membership.ts'
 import { type NodeWatch, type NodeWatchChoices, startNodeWatch } from './node-watch.ts'
@@ -40,7 +40,7 @@ export interface ClusterNodeOptions {
     readonly host: string
     readonly port: number
     readonly certify: CertifyPeer
-    readonly secrets?: () => Promise<Uint8Array>
+    readonly secrets?: JoinSecretsGiver
   }
 }
 

@@ -11,7 +11,15 @@ export { type EtcdLedger, type EtcdLedgerOptions, openEtcdLedger } from './etcd-
 export { type Member, type MemberOptions, memberLimits, startMember } from './etcd-member.ts'
 export { type InviteOptions, invite } from './invitations.ts'
 export { initCluster, type Joined, joinCluster, newClusterToken } from './join.ts'
-export { type CertifyPeer, type JoinListener, type JoinListenerOptions, type NodeAddresses, startJoinListener } from './join-listener.ts'
+export {
+  type CertifyPeer,
+  type Joiner,
+  type JoinListener,
+  type JoinListenerOptions,
+  type JoinSecretsGiver,
+  type NodeAddresses,
+  startJoinListener,
+} from './join-listener.ts'
 export { decodeJoinToken, type JoinToken } from './join-token.ts'
 export { Keys } from './keys.ts'
 export { withLoneMember } from './lone-member.ts'

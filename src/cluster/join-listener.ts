@@ -15,6 +15,23 @@ export type CertifyPeer = (request: {
   readonly publicKey: string
 }) => Promise<{ readonly certificate: string; readonly authority: string }>
 
+/** What a new node must hold beside its certificate: the root of software partitions, authorities. */
+export interface JoinSecretsGiver {
+  /** Encrypted to the joiner's delivery key; never stored here. */
+  pack(joiner: Joiner): Promise<Uint8Array>
+  /** Why it may not join, although it has an invitation. */
+  refuse(joiner: Joiner): Promise<string | undefined>
+}
+
+/** A node that wants to join, as far as its secrets are concerned. */
+export interface Joiner {
+  readonly name: string
+  /** Public; the private half stays with the node. */
+  readonly deliveryKey: string
+  /** Of the root secret that it has already. */
+  readonly rootFingerprint?: string
+}
+
 export interface JoinListenerOptions {
   /** The node's cluster folder: its certificate, and the invitations. */
   readonly folder: string
@@ -24,8 +41,7 @@ export interface JoinListenerOptions {
   /** 0 for any free one. */
   readonly port: number
   readonly certify: CertifyPeer
-  /** What a new node must hold beside its certificate (the root of software partitions); travels under TLS, is never stored here. */
-  readonly secrets?: () => Promise<Uint8Array>
+  readonly secrets?: JoinSecretsGiver
   readonly log?: Log
 }
 
@@ -42,6 +58,9 @@ export interface NodeAddresses {
 export interface JoinRequest extends NodeAddresses {
   readonly secret: string
   readonly publicKey: string
+  /** As in `Joiner`; without one no secrets are given. */
+  readonly deliveryKey?: string
+  readonly rootFingerprint?: string
 }
 
 /** What it is answered. */
@@ -52,7 +71,7 @@ export interface JoinAnswer {
   readonly initialCluster: Readonly<Record<string, string>>
   /** Client URLs of the members there are. */
   readonly endpoints: readonly string[]
-  /** base64. */
+  /** base64; encrypted to the delivery key. */
   readonly secrets: string | undefined
 }
 
@@ -97,12 +116,14 @@ async function admit(options: JoinListenerOptions, body: string, response: Serve
   const log = options.log ?? (() => {})
   try {
     const request = readRequest(body)
-    const refused = await redeem(
-      options.folder,
-      Buffer.from(request.secret, 'base64url'),
-      `${request.name}\n${request.publicKey}`,
-      new Date(),
-    )
+    const { name, deliveryKey, rootFingerprint } = request
+    const joiner = deliveryKey === undefined ? undefined : { name, deliveryKey, ...(rootFingerprint !== undefined && { rootFingerprint }) }
+    const unlike = joiner && (await options.secrets?.refuse(joiner))
+    if (unlike !== undefined) {
+      log('warn', `node ${name} was not let in: ${unlike}`)
+      return answer(response, 403, { error: unlike })
+    }
+    const refused = await redeem(options.folder, Buffer.from(request.secret, 'base64url'), `${name}\n${request.publicKey}`, new Date())
     if (refused !== undefined) {
       log('warn', `node ${request.name} was not let in: ${refused}`)
       return answer(response, 403, { error: `${refused}; make a new token: tresor cluster invite` })
@@ -113,7 +134,7 @@ async function admit(options: JoinListenerOptions, body: string, response: Serve
       publicKey: request.publicKey,
     })
     const initialCluster = await addLearner(options.client, request.name, request.peerUrl)
-    const secrets = await options.secrets?.()
+    const secrets = joiner && (await options.secrets?.pack(joiner))
     const { endpoints } = options.client
     log('info', `node ${request.name} at ${request.peerUrl} was let in`)
     answer(response, 200, {
@@ -139,6 +160,11 @@ function readRequest(body: string): JoinRequest {
   }
   for (const field of ['secret', 'name', 'publicKey', 'peerUrl', 'clientUrl'] as const) {
     if (typeof request?.[field] !== 'string' || request[field] === '') throw new Error(`the request lacks ${field}`)
+  }
+  for (const field of ['deliveryKey', 'rootFingerprint'] as const) {
+    const value = request[field]
+    if (value !== undefined && !(typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value)))
+      throw new Error(`the request's ${field} is none`)
   }
   const { hosts } = request
   if (hosts !== undefined && !(Array.isArray(hosts) && hosts.length <= hostLimit && hosts.every((host) => typeof host === 'string'))) {

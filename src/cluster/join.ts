@@ -35,9 +35,16 @@ export function newClusterToken(): string {
   return randomBytes(16).toString('hex')
 }
 
+/** As in `Joiner`. */
+export interface JoinChoices {
+  readonly deliveryKey?: string
+  readonly rootFingerprint?: string | undefined
+  readonly now?: Date
+}
+
 export interface Joined {
   readonly membership: ClusterMembership
-  /** What the inviting node's `secrets` gave; the caller keeps it where such secrets lie, and wipes it. */
+  /** What the inviting node gave, encrypted to the delivery key; undefined without one. */
   readonly secrets: Uint8Array | undefined
 }
 
@@ -46,9 +53,10 @@ export interface Joined {
  * the node's etcd member, once started (`startClusterNode`), copies the data and gets its vote.
  * @throws Error saying what is wrong (token, endpoint, name) and what to do.
  */
-export async function joinCluster(folder: string, token: string, node: NodeAddresses, now: Date = new Date()): Promise<Joined> {
+export async function joinCluster(folder: string, token: string, node: NodeAddresses, choices: JoinChoices = {}): Promise<Joined> {
   await refuseMember(folder)
   checkNode(node)
+  const { deliveryKey, rootFingerprint, now = new Date() } = choices
   const invitation = decodeJoinToken(token, now)
   const authority = await fetchAuthority(invitation)
   const pair = await makeKeyPair()
@@ -57,6 +65,8 @@ export async function joinCluster(folder: string, token: string, node: NodeAddre
     hosts: nodeHosts(node),
     publicKey: pair.publicKey,
     secret: Buffer.from(invitation.secret).toString('base64url'),
+    ...(deliveryKey === undefined ? {} : { deliveryKey }),
+    ...(rootFingerprint === undefined ? {} : { rootFingerprint }),
   }
   const answer = await ask<JoinAnswer>(invitation, 'POST', '/join', { ca: authority }, JSON.stringify(request))
   const certificate = new X509Certificate(answer.certificate)

@@ -18,4 +18,5 @@ export {
   readRoot,
   rootFingerprint,
 } from './root/root-source.ts'
+export { parseSealedRoot, readSealedRoot, sealedRootText, writeSealedRoot } from './root/sealed-file.ts'
 export { createSoftwarePartition, openSoftwarePartition, type SoftwarePartitionOptions } from './software/software-partition.ts'

@@ -16,6 +16,8 @@ export interface ProcessesOptions {
   readonly entry: string
   /** What each child is told at its start. */
   readonly setup: object
+  /** What workers are told besides, and the hsm process is not. */
+  readonly workerSetup?: object
   /** The partitions in HSMs, as the hsm process takes them; with none there is no such process. Not used without workers. */
   readonly hsm: readonly HsmPartition[]
   readonly operator: { readonly host: string; readonly port: number } | undefined
@@ -175,7 +177,10 @@ function alone(service: ChildService): Group {
 
 async function startWorkers(options: ProcessesOptions, tickets: TicketKeys): Promise<Group> {
   const names = Array.from({ length: options.workers }, (_, index) => `worker-${index + 1}`)
-  const all = names.map((name) => ({ name, process: child(options, 'worker', name, () => ({ ticketKeys: tickets.current })) }))
+  const all = names.map((name) => ({
+    name,
+    process: child(options, 'worker', name, () => ({ ...options.workerSetup, ticketKeys: tickets.current })),
+  }))
   const results = await Promise.allSettled(all.map((worker) => worker.process.start()))
   const failed = results.find((result) => result.status === 'rejected')
   if (failed !== undefined) {

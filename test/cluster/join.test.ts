@@ -8,12 +8,15 @@ import {
   clusterPaths,
   initCluster,
   invite,
+  type JoinSecretsGiver,
   joinCluster,
   type NodeAddresses,
   type SupervisingNode,
   startClusterNode,
 } from '../../src/cluster/index.ts'
 import { decodeJoinToken, encodeJoinToken } from '../../src/cluster/join-token.ts'
+import { Secret } from '../../src/objects/secret.ts'
+import { deliver, newDeliveryKey, receive } from '../../src/partitions/index.ts'
 import { objectChange, objectPlace } from '../support/change-sets.ts'
 import { freePorts, untilHealthy } from '../support/etcd-cluster.ts'
 import { type MemoryReplica, memoryReplica } from '../support/memory-replica.ts'
@@ -32,9 +35,15 @@ const address = (index: number): NodeAddresses => ({
 const folderOf = (index: number) => join(folder, `node-${index + 1}`)
 const listenerOf = () => `127.0.0.1:${nodes[0]!.node.joinListener!.address.port}`
 
+/** As `joinSecretsOf` does it, with the name of the root secret in place of its fingerprint. */
+const giver: JoinSecretsGiver = {
+  pack: async ({ name, deliveryKey }) => deliver(deliveryKey, name, new Secret(Buffer.from('root of the partitions'))),
+  refuse: async ({ rootFingerprint = 'own' }) => (rootFingerprint === 'own' ? undefined : `the root secret is ${rootFingerprint}`),
+}
+
 async function start(index: number): Promise<void> {
   const replica = memoryReplica()
-  const listener = { host: '127.0.0.1', port: 0, certify, secrets: async () => Buffer.from('root of the partitions') }
+  const listener = { host: '127.0.0.1', port: 0, certify, secrets: giver }
   const node = await startClusterNode({ folder: folderOf(index), replica, ...(index === 0 ? { join: listener } : {}) })
   nodes[index] = { node, replica }
 }
@@ -67,8 +76,15 @@ test.serial('a token lets in as many nodes as it says, with their secrets, and e
   t.is((await first.node.ledger.commit(objectChange('early', 'v', 0))).outcome, 'committed')
   const token = await invite(folderOf(0), { endpoint: listenerOf(), uses: 2 })
   for (const index of [1, 2]) {
-    const { secrets } = await joinCluster(folderOf(index), token, address(index))
-    t.is(Buffer.from(secrets!).toString(), 'root of the partitions')
+    const key = newDeliveryKey()
+    const deliveryKey = key.publicKey
+    await t.throwsAsync(joinCluster(folderOf(index), token, address(index), { deliveryKey, rootFingerprint: 'another' }), {
+      message: /: the root secret is another$/,
+    })
+    await t.throwsAsync(joinCluster(folderOf(index), token, address(index), { deliveryKey: 'no key!' }), { message: /deliveryKey is none/ })
+    const { secrets } = await joinCluster(folderOf(index), token, address(index), { deliveryKey, rootFingerprint: 'own' })
+    t.false(Buffer.from(secrets!).includes('root of the partitions'))
+    t.is(Buffer.from(receive(key, address(index).name, secrets!).expose()).toString(), 'root of the partitions')
     t.is((await stat(clusterPaths(folderOf(index)).tls.privateKey)).mode & 0o777, 0o600)
     await start(index)
     await untilHealthy(nodes[index]!.node.member)
@@ -105,7 +121,7 @@ test.serial('a token that is wrong is refused, saying why', async (t) => {
   const target = join(folder, 'stranger')
   const node = { ...address(0), name: 'stranger' }
   await t.throwsAsync(joinCluster(target, token.slice(0, -3), node), { message: /incomplete or was altered/ })
-  await t.throwsAsync(joinCluster(target, token, node, new Date(Date.now() + 2 * 3600_000)), { message: /expired at/ })
+  await t.throwsAsync(joinCluster(target, token, node, { now: new Date(Date.now() + 2 * 3600_000) }), { message: /expired at/ })
   await t.throwsAsync(joinCluster(target, encodeJoinToken({ ...good, fingerprint: Buffer.alloc(32) }), node), {
     message: /another fingerprint/,
   })

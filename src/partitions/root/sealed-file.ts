@@ -31,20 +31,27 @@ const sealedRoot = z.discriminatedUnion('kind', [
 /** @throws Error when the file is missing, readable by others, or not a sealed root secret of this version. */
 export function readSealedRoot(path: string): SealedRoot {
   const text = readPrivateFile(path)
-  const { formatVersion: _read, ...sealed } = parsed(path, Buffer.from(text.expose()).toString('utf8'))
-  return sealed
+  return parseSealedRoot(path, Buffer.from(text.expose()).toString('utf8'))
 }
 
-function parsed(path: string, text: string) {
+/** @param name of where the text is from. @throws Error when it is no sealed root secret of this version. */
+export function parseSealedRoot(name: string, text: string): SealedRoot {
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch {
-    throw new Error(`${path} is no sealed root secret: it is not JSON. Restore it from its backup.`)
+    throw new Error(`${name} is no sealed root secret: it is not JSON. Restore it from its backup.`)
   }
   const result = sealedRoot.safeParse(json)
-  if (result.success) return result.data
-  throw new Error(`${path} is no sealed root secret that this Tresor knows (format ${formatVersion}). Restore it from its backup.`)
+  if (!result.success)
+    throw new Error(`${name} is no sealed root secret that this Tresor knows (format ${formatVersion}). Restore it from its backup.`)
+  const { formatVersion: _read, ...sealed } = result.data
+  return sealed
+}
+
+/** The file's content. */
+export function sealedRootText(sealed: SealedRoot): string {
+  return `${JSON.stringify({ formatVersion, ...sealed }, undefined, 2)}\n`
 }
 
 /** Appears whole or not at all, for its owner alone. */
@@ -52,7 +59,7 @@ export function writeSealedRoot(path: string, sealed: SealedRoot): void {
   const draft = `${path}.draft`
   const file = openSync(draft, 'w', 0o600)
   try {
-    writeSync(file, `${JSON.stringify({ formatVersion, ...sealed }, undefined, 2)}\n`)
+    writeSync(file, sealedRootText(sealed))
     fsyncSync(file)
   } finally {
     closeSync(file)
