@@ -5,11 +5,11 @@ import { span, table } from './kmip-docs-tables.ts'
 import { curves } from './objects/curves.ts'
 import { fromPlain, type KeyFormat, type KeyObjectType, type PlainValue, toPlain } from './objects/key-formats/index.ts'
 import { cipherMechanism, macMechanism, type Parameters, signMechanism, wrapMechanism } from './operations/mechanisms.ts'
+import { rowNamed } from './partitions/mechanism-table.ts'
 import { cipherName, generateName, macName, signName, wrapName } from './partitions/mechanisms.ts'
 import type { AlgorithmName, KeyType, MechanismName } from './partitions/partition.ts'
-import { namesOf } from './partitions/pkcs11/mechanisms.ts'
 import { softwareMechanisms } from './partitions/software/mechanisms.ts'
-import { symmetricKeys } from './partitions/symmetric-keys.ts'
+import { symmetricKeys } from './partitions/symmetric-lengths.ts'
 
 /** The parts of docs/kmip.md about keys and mechanisms, found by asking the code what it takes. */
 export function describeCryptography(): string {
@@ -66,18 +66,21 @@ ${table(
 }
 
 const software = softwareMechanisms()
-const anyToken = namesOf(() => 0xffffffff)
 const bytes = new Uint8Array(16)
 /** Bytes of a tag that every authenticated mode takes. */
 const fullTag = 16
 
 function had(name: MechanismName): [string, string, string] {
   const inSoftware = name.endsWith('RSA-PKCS1') ? 'with Node.js 24' : software.has(name) ? 'yes' : 'no'
-  return [`\`${name}\``, inSoftware, anyToken.has(name) ? 'if the token has it' : 'no']
+  return [`\`${name}\``, inSoftware, isOnTokens(name) ? 'if the token has it' : 'no']
 }
 
 function isHad(name: MechanismName): boolean {
-  return software.has(name) || anyToken.has(name)
+  return software.has(name) || isOnTokens(name)
+}
+
+function isOnTokens(name: MechanismName): boolean {
+  return (rowNamed(name)?.token ?? []).length > 0
 }
 
 function names<E extends EnumerationName>(enumeration: E): EnumerationValue<E>[] {

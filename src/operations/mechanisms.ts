@@ -1,6 +1,8 @@
 import type { EnumerationValue } from '../../spec/enumerations.ts'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { StructureValue } from '../../spec/values.ts'
+import { hashes, hashNames } from '../partitions/hashes.ts'
+import { type RowOf, rowsThat } from '../partitions/mechanism-table.ts'
 import type {
   AlgorithmName,
   CipherMechanism,
@@ -20,83 +22,37 @@ type SignatureName = EnumerationValue<'DigitalSignatureAlgorithm'>
 /** How long a block and an IV are, in bytes. */
 const blockSizes: Partial<Record<AlgorithmName, number>> = { AES: 16, DES3: 8 }
 
-/**
- * The modes that a partition may know, with the length of the IV that the server makes: a block, for GCM what SP 800-38D §8.2 recommends, for CCM
- * what RFC 5116 §5.3 does. CFB is that of whole blocks: KMIP names no segment, and that is what other servers and most libraries mean by CFB alone.
- */
-const modes = {
-  ECB: 'none',
-  CBC: 'block',
-  CTR: 'block',
-  CFB: 'block',
-  OFB: 'block',
-  XTS: 'block',
-  GCM: 12,
-  CCM: 12,
-} as const satisfies Partial<Record<Mode, 'none' | 'block' | number>>
+type BlockCipher = Extract<RowOf<'encrypt'>['cipher'], Mode>
+
+/** The Block Cipher Modes that a partition may know, each with the bytes of the IV that the server makes. */
+const modes: ReadonlyMap<Mode, RowOf<'encrypt'> & { readonly cipher: BlockCipher }> = new Map(
+  rowsThat('encrypt').flatMap((row) => (row.cipher === row.kmip.blockCipherMode ? [[row.cipher, { ...row, cipher: row.cipher }]] : [])),
+)
 
 /** Block Cipher Modes that wrap keys. */
-const wraps: Partial<Record<Mode, WrapMechanism>> = {
-  NISTKeyWrap: { wrap: 'AES-KEY-WRAP' },
-  AESKeyWrapPadding: { wrap: 'AES-KEY-WRAP-PAD' },
-}
+const wraps: ReadonlyMap<Mode | undefined, WrapMechanism> = new Map(
+  rowsThat('wrap').flatMap(({ kmip, wrap }) =>
+    wrap === 'AES-KEY-WRAP' || wrap === 'AES-KEY-WRAP-PAD' ? [[kmip.blockCipherMode, { wrap }]] : [],
+  ),
+)
 
-const signatures: Partial<Record<SignatureName, { readonly scheme: 'RSA-PKCS1' | 'ECDSA'; readonly hash: HashName }>> = {
-  MD5WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'MD5' },
-  SHA_1WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA_1' },
-  SHA_224WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA_224' },
-  SHA_256WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA_256' },
-  SHA_384WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA_384' },
-  SHA_512WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA_512' },
-  SHA3_256WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA3_256' },
-  SHA3_384WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA3_384' },
-  SHA3_512WithRSAEncryption: { scheme: 'RSA-PKCS1', hash: 'SHA3_512' },
-  ECDSAWithSHA_1: { scheme: 'ECDSA', hash: 'SHA_1' },
-  ECDSAWithSHA224: { scheme: 'ECDSA', hash: 'SHA_224' },
-  ECDSAWithSHA256: { scheme: 'ECDSA', hash: 'SHA_256' },
-  ECDSAWithSHA384: { scheme: 'ECDSA', hash: 'SHA_384' },
-  ECDSAWithSHA512: { scheme: 'ECDSA', hash: 'SHA_512' },
-}
+/** Digital Signature Algorithms that name their hash. */
+const signatures: ReadonlyMap<SignatureName, { readonly scheme: 'RSA-PKCS1' | 'ECDSA'; readonly hash: HashName }> = new Map(
+  rowsThat('sign').flatMap(({ kmip: { digitalSignatureAlgorithm: named }, scheme, hash }) =>
+    named !== undefined && hash !== undefined && (scheme === 'RSA-PKCS1' || scheme === 'ECDSA') ? [[named, { scheme, hash }]] : [],
+  ),
+)
 
-const hmacs: Partial<Record<AlgorithmName, HashName>> = {
-  HMAC_MD5: 'MD5',
-  HMAC_SHA1: 'SHA_1',
-  HMAC_SHA224: 'SHA_224',
-  HMAC_SHA256: 'SHA_256',
-  HMAC_SHA384: 'SHA_384',
-  HMAC_SHA512: 'SHA_512',
-  HMAC_SHA3_224: 'SHA3_224',
-  HMAC_SHA3_256: 'SHA3_256',
-  HMAC_SHA3_384: 'SHA3_384',
-  HMAC_SHA3_512: 'SHA3_512',
-}
-
-/** The hash that made a digest of so many bytes, for Digested Data that comes without a Hashing Algorithm. */
-const hashOfLength: Readonly<Record<number, HashName>> = {
-  16: 'MD5',
-  20: 'SHA_1',
-  28: 'SHA_224',
-  32: 'SHA_256',
-  48: 'SHA_384',
-  64: 'SHA_512',
-}
+/** The hash that an HMAC key's algorithm names. */
+const hmacs: ReadonlyMap<AlgorithmName, HashName> = new Map(
+  rowsThat('mac').flatMap(({ keys, hash }) => (hash === undefined ? [] : keys.map((algorithm) => [algorithm, hash] as const))),
+)
 
 /** Length of a digest in bytes. */
-const digestSizes: Partial<Record<HashName, number>> = {
-  MD5: 16,
-  SHA_1: 20,
-  SHA_224: 28,
-  SHA_256: 32,
-  SHA_384: 48,
-  SHA_512: 64,
-  RIPEMD_160: 20,
-  SHA_512_224: 28,
-  SHA_512_256: 32,
-  SHA3_224: 28,
-  SHA3_256: 32,
-  SHA3_384: 48,
-  SHA3_512: 64,
-}
+const digestSizes: Partial<Record<HashName, number>> = Object.fromEntries(hashNames.map((hash) => [hash, hashes[hash]?.size]))
+
+/** The hash that made a digest of so many bytes, for Digested Data that comes without a Hashing Algorithm: the usual one of that length. */
+const hashOfLength: ReadonlyMap<number, HashName> = new Map([...hashNames].reverse().map((hash) => [hashes[hash]!.size, hash]))
 
 const nothing = new Uint8Array()
 /** Bytes of a nonce that the server makes (RFC 8439 §2.3). */
@@ -107,7 +63,7 @@ const fullTag = 16
 export function ivLength(type: KeyType, parameters: Parameters): number {
   if (type.algorithm === 'ChaCha20' || type.algorithm === 'ChaCha20Poly1305') return chachaNonce
   const { blockCipherMode: mode, ivLength: bits } = parameters
-  const rule = mode === undefined || type.algorithm === 'RSA' ? 'none' : modes[mode as keyof typeof modes]
+  const rule = mode === undefined || type.algorithm === 'RSA' ? 'none' : modes.get(mode)?.iv
   if (rule === undefined || rule === 'none') return 0
   if (rule === 'block') return blockSizes[type.algorithm] ?? 0
   return bits === undefined || bits < 8 || bits % 8 !== 0 ? rule : bits / 8
@@ -142,7 +98,7 @@ export function cipherMechanism(
 /** The mechanism that wraps keys with a key of this type (KMIP 2.1 §3.3). GCM and CCM are not among them: the standard has no place for their tag; nor XTS, which is for storage. */
 export function wrapMechanism(type: KeyType, parameters: Parameters, iv: Uint8Array | undefined): WrapMechanism {
   const { blockCipherMode: mode } = parameters
-  const wrap = mode === undefined ? undefined : wraps[mode]
+  const wrap = mode === undefined ? undefined : wraps.get(mode)
   if (wrap !== undefined) return wrap
   if (mode === 'GCM' || mode === 'CCM' || mode === 'XTS')
     throw unsupported(`${mode} does not wrap keys. Use NISTKeyWrap or AESKeyWrapPadding.`)
@@ -158,12 +114,12 @@ export function signMechanism(type: KeyType, parameters: Parameters, digested: U
   const { digitalSignatureAlgorithm: named, paddingMethod } = parameters
   const isDigested = digested !== undefined
   if (named !== undefined && named !== 'RSASSA_PSS') {
-    const known = signatures[named]
+    const known = signatures.get(named)
     if (known === undefined) throw unsupported(`The Digital Signature Algorithm ${named} is not supported.`)
     return { ...known, digested: isDigested }
   }
   if (isEdwards(type)) return { scheme: 'EdDSA' }
-  const hash = parameters.hashingAlgorithm ?? (digested && hashOfLength[digested.length])
+  const hash = parameters.hashingAlgorithm ?? (digested && hashOfLength.get(digested.length))
   if (hash === undefined) throw bad('The Cryptographic Parameters name no Hashing Algorithm, and the key has none of its own.')
   if (type.algorithm !== 'RSA') return { scheme: 'ECDSA', hash, digested: isDigested }
   if (named === undefined && (paddingMethod === undefined || paddingMethod === 'PKCS1V1_5'))
@@ -191,7 +147,7 @@ export function verifyMechanisms(type: KeyType, parameters: Parameters, digested
  */
 export function macMechanism(type: KeyType, parameters: Parameters): MacMechanism {
   const algorithm = parameters.cryptographicAlgorithm ?? type.algorithm
-  const hash = hmacs[algorithm] ?? (parameters.cryptographicAlgorithm === undefined ? parameters.hashingAlgorithm : undefined)
+  const hash = hmacs.get(algorithm) ?? (parameters.cryptographicAlgorithm === undefined ? parameters.hashingAlgorithm : undefined)
   if (hash !== undefined) return { mac: 'HMAC', hash }
   const mode = parameters.blockCipherMode ?? 'CMAC'
   if (blockSizes[algorithm] !== undefined && algorithm === type.algorithm && mode === 'CMAC') return { mac: 'CMAC' }
@@ -243,15 +199,16 @@ function chachaMechanism(
   return { cipher: 'ChaCha20-Poly1305', iv, additionalData: additionalData ?? nothing, tagLength: checkedTagLength(tagLength ?? fullTag) }
 }
 
-function checkedMode(type: KeyType, parameters: Parameters): keyof typeof modes {
+function checkedMode(type: KeyType, parameters: Parameters): BlockCipher {
   const { blockCipherMode: mode, cryptographicAlgorithm: algorithm } = parameters
   if (algorithm !== undefined && algorithm !== type.algorithm)
     throw bad(`The Cryptographic Parameters say ${algorithm}, but the key is of ${type.algorithm}.`)
   if (blockSizes[type.algorithm] === undefined) throw unsupported(`Keys of ${type.algorithm} do not encrypt or decrypt here.`)
   if (mode === undefined)
     throw bad('Neither the request nor the key’s Cryptographic Parameters name a Block Cipher Mode: GCM, for example.')
-  if (mode in modes) return mode as keyof typeof modes
-  throw unsupported(`Block Cipher Mode ${mode} does not encrypt here. Use ${Object.keys(modes).join(', ')}.`)
+  const cipher = modes.get(mode)?.cipher
+  if (cipher !== undefined) return cipher
+  throw unsupported(`Block Cipher Mode ${mode} does not encrypt here. Use ${[...modes.keys()].join(', ')}.`)
 }
 
 function padding({ paddingMethod }: Parameters): 'None' | 'PKCS5' {

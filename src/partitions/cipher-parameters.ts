@@ -6,6 +6,10 @@ export type SymmetricMechanism = Exclude<CipherMechanism, { cipher: 'RSA-OAEP' |
 /** Ciphers that make an authentication tag. */
 export type AuthenticatedMechanism = Extract<CipherMechanism, { tagLength: number }>
 
+export function isSymmetric(mechanism: CipherMechanism): mechanism is SymmetricMechanism {
+  return mechanism.cipher !== 'RSA-OAEP' && mechanism.cipher !== 'RSA-PKCS1' && mechanism.cipher !== 'RSA-RAW'
+}
+
 export function isAuthenticated(mechanism: CipherMechanism): mechanism is AuthenticatedMechanism {
   return mechanism.cipher === 'GCM' || mechanism.cipher === 'CCM' || mechanism.cipher === 'ChaCha20-Poly1305'
 }

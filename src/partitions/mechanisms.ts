@@ -1,9 +1,10 @@
 import { KmipError } from '../../spec/kmip-error.ts'
+import { curveAlgorithms, rowsThat } from './mechanism-table.ts'
 import type { AlgorithmName, CipherMechanism, KeyType, MacMechanism, MechanismName, SignMechanism, WrapMechanism } from './partition.ts'
 
 /** What Create Key Pair may ask of a curve: KMIP 1.0 says ECDSA or ECDH, later versions EC. */
 export function isCurveAlgorithm(algorithm: AlgorithmName): boolean {
-  return algorithm === 'EC' || algorithm === 'ECDSA' || algorithm === 'ECDH'
+  return curveAlgorithms.includes(algorithm)
 }
 
 /** What is made on Curve25519 and Curve448: keys that agree for ECDH (RFC 7748), keys that sign for the other names (RFC 8032). */
@@ -25,11 +26,14 @@ export function checkRsaLength(bits: number): void {
 
 /** `AES-GCM`, `DES3-CBC`, `ChaCha20`, `RSA-OAEP`; CFB with the bits of its segment, `AES-CFB128`. */
 export function cipherName(algorithm: AlgorithmName, mechanism: CipherMechanism): MechanismName {
-  if (mechanism.cipher.startsWith('RSA') || mechanism.cipher.startsWith('ChaCha20')) return mechanism.cipher
-  return `${algorithm}-${mechanism.cipher === 'CFB' ? (wholeBlockCfb[algorithm] ?? 'CFB') : mechanism.cipher}`
+  const { cipher } = mechanism
+  if (cipher.startsWith('RSA') || cipher.startsWith('ChaCha20')) return cipher
+  return cipherNames.get(`${algorithm}-${cipher}`) ?? `${algorithm}-${cipher}`
 }
 
-const wholeBlockCfb: Partial<Record<AlgorithmName, string>> = { AES: 'CFB128', DES3: 'CFB64' }
+const cipherNames: ReadonlyMap<string, MechanismName> = new Map(
+  rowsThat('encrypt').flatMap(({ keys, cipher, name }) => keys.map((algorithm) => [`${algorithm}-${cipher}`, name])),
+)
 
 /** `RSA-PSS-SHA_256`, `ECDSA-SHA_384`, `EdDSA`. */
 export function signName(mechanism: SignMechanism): MechanismName {

@@ -10,7 +10,6 @@ export const nssRefusals: Readonly<Record<string, Refusal>> = {
   ...modeRefusals(['CFB', 'OFB', 'CCM', 'XTS']),
   ...edwardsRefusals,
   ...hmacSha3Refusals,
-  'ChaCha20, RFC 8439 2.4.2': lacks(/mechanism ChaCha20/),
   'ChaCha20-Poly1305, RFC 8439 2.8.2': lacks(/mechanism ChaCha20-Poly1305/),
   'AES-ECB with PKCS5 padding': lacks(/AES-ECB with padding PKCS5/),
   'key wrap, RFC 5649 6, 20 bytes': lacks(/wrapping of a key whose length is no multiple of 64 bits/),

@@ -14,6 +14,7 @@ export const ckm = {
   EC_KEY_PAIR_GEN: 0x1040,
   ECDSA: 0x1041,
   EC_EDWARDS_KEY_PAIR_GEN: 0x1055,
+  EC_MONTGOMERY_KEY_PAIR_GEN: 0x1056,
   EDDSA: 0x1057,
   AES_KEY_GEN: 0x1080,
   AES_ECB: 0x1081,
@@ -21,10 +22,16 @@ export const ckm = {
   AES_CBC_PAD: 0x1085,
   AES_CTR: 0x1086,
   AES_GCM: 0x1087,
+  AES_CCM: 0x1088,
   AES_CMAC: 0x108a,
+  AES_OFB: 0x2104,
+  AES_CFB128: 0x2107,
   AES_KEY_WRAP: 0x2109,
   AES_KEY_WRAP_PAD: 0x210a,
   AES_KEY_WRAP_KWP: 0x210b,
+  /** Of NSS: a counter of 4 bytes, little endian, and a nonce of 12. */
+  NSS_CHACHA20_CTR: 0xce534371,
+  NSS_CHACHA20_KEY_GEN: 0xce53436b,
 } as const
 
 export const cka = {
@@ -54,7 +61,17 @@ export const cka = {
 
 export const cko = { PUBLIC_KEY: 2, PRIVATE_KEY: 3, SECRET_KEY: 4 } as const
 
-export const ckk = { RSA: 0x0, EC: 0x3, GENERIC_SECRET: 0x10, DES2: 0x14, DES3: 0x15, AES: 0x1f, EC_EDWARDS: 0x40 } as const
+export const ckk = {
+  RSA: 0x0,
+  EC: 0x3,
+  GENERIC_SECRET: 0x10,
+  DES2: 0x14,
+  DES3: 0x15,
+  AES: 0x1f,
+  EC_EDWARDS: 0x40,
+  EC_MONTGOMERY: 0x41,
+  NSS_CHACHA20: 0xce534354,
+} as const
 
 export const ckf = {
   ENCRYPT: 0x100,
@@ -75,7 +92,7 @@ export const ckf = {
 export const cku = { SECURITY_OFFICER: 0, USER: 1 } as const
 
 /** pkcs11js's own numbers for the parameter structures that it builds. */
-export const parameterType = { RSA_OAEP: 4, RSA_PSS: 5, AES_GCM_V240: 7 } as const
+export const parameterType = { AES_CCM: 2, RSA_OAEP: 4, RSA_PSS: 5, AES_GCM_V240: 7 } as const
 
 /** Source of an OAEP label: CKZ_DATA_SPECIFIED. */
 export const ckzDataSpecified = 1
@@ -120,21 +137,4 @@ export const ckr = {
   CRYPTOKI_NOT_INITIALIZED: 0x190,
   CRYPTOKI_ALREADY_INITIALIZED: 0x191,
   AEAD_DECRYPT_FAILED: 0x42,
-} as const
-
-/** Hash functions: the digest, its HMAC, and the mask generator over it (CKG_MGF1_*). */
-export const hashNumbers = {
-  MD5: { digest: 0x210, hmac: 0x211, mgf: undefined },
-  SHA_1: { digest: 0x220, hmac: 0x221, mgf: 1 },
-  SHA_224: { digest: 0x255, hmac: 0x256, mgf: 5 },
-  SHA_256: { digest: 0x250, hmac: 0x251, mgf: 2 },
-  SHA_384: { digest: 0x260, hmac: 0x261, mgf: 3 },
-  SHA_512: { digest: 0x270, hmac: 0x271, mgf: 4 },
-  RIPEMD_160: { digest: 0x240, hmac: 0x241, mgf: undefined },
-  SHA_512_224: { digest: 0x48, hmac: 0x49, mgf: undefined },
-  SHA_512_256: { digest: 0x4c, hmac: 0x4d, mgf: undefined },
-  SHA3_224: { digest: 0x2b5, hmac: 0x2b6, mgf: 6 },
-  SHA3_256: { digest: 0x2b0, hmac: 0x2b1, mgf: 7 },
-  SHA3_384: { digest: 0x2c0, hmac: 0x2c1, mgf: 8 },
-  SHA3_512: { digest: 0x2d0, hmac: 0x2d1, mgf: 9 },
 } as const

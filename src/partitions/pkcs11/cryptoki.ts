@@ -8,7 +8,7 @@ export type Handle = Buffer
 
 export interface Mechanism {
   readonly mechanism: number
-  readonly parameter?: Buffer | GcmParameter | OaepParameter | PssParameter
+  readonly parameter?: Buffer | GcmParameter | CcmParameter | OaepParameter | PssParameter
 }
 
 export interface GcmParameter {
@@ -17,6 +17,15 @@ export interface GcmParameter {
   readonly ivBits: number
   readonly aad: Buffer
   readonly tagBits: number
+}
+
+export interface CcmParameter {
+  readonly type: number
+  readonly dataLength: number
+  readonly nonce: Buffer
+  readonly aad: Buffer
+  /** In bytes. */
+  readonly macLength: number
 }
 
 export interface OaepParameter {
@@ -54,7 +63,7 @@ export interface Cryptoki {
   }
   C_GetSlotList(tokenPresent: boolean): Handle[]
   C_GetTokenInfo(slot: Handle): { readonly label: string; readonly serialNumber: string; readonly model: string; readonly flags: number }
-  C_GetMechanismInfo(slot: Handle, mechanism: number): { readonly flags: number }
+  C_GetMechanismInfo(slot: Handle, mechanism: number): { readonly flags: number; readonly minKeySize: number; readonly maxKeySize: number }
   C_InitToken(slot: Handle, pin: string, label: string): void
   C_InitPIN(session: Handle, pin: string): void
   C_OpenSession(slot: Handle, flags: number): Handle

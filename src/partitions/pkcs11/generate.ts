@@ -1,20 +1,20 @@
 import { curves } from '../curves.ts'
-import { checkRsaLength, generateName, isCurveAlgorithm, lacks } from '../mechanisms.ts'
+import { checkRsaLength, edwardsPair, generateName, lacks } from '../mechanisms.ts'
 import type { KeyType } from '../partition.ts'
 import { secretKeySize } from '../symmetric-keys.ts'
-import { ckk, ckm, cko } from './constants.ts'
+import { cko } from './constants.ts'
 import type { Handle } from './cryptoki.ts'
-import { secretKeyForm } from './mechanisms.ts'
-import { fromEcPoint, toSpki } from './public-key.ts'
+import { makingOf } from './mechanisms.ts'
+import { edwardsParams, fromEcPoint, toSpki } from './public-key.ts'
 import { attributes, privateTemplate } from './template.ts'
 import type { Token } from './token.ts'
 
 /** A new secret key as a session object that can be wrapped. */
 export function newSecretObject(token: Token, type: KeyType): Promise<Handle> {
   const doing = { partition: token.name, mechanism: generateName(type) }
-  if (!token.names.has(doing.mechanism)) throw lacks(token.name, doing.mechanism)
+  const generate = makingOf(token.ways, type)
+  if (generate === undefined) throw lacks(token.name, doing.mechanism)
   const size = secretKeySize(token.name, type)
-  const { generate } = secretKeyForm(type)
   const length = type.algorithm === 'DES3' ? {} : { VALUE_LEN: size }
   return token.generate(doing, generate, attributes({ TOKEN: false, PRIVATE: true, SENSITIVE: true, EXTRACTABLE: true, ...length }))
 }
@@ -45,17 +45,18 @@ export async function newPairObjects(token: Token, type: KeyType): Promise<NewPa
 
 function pairParameters(token: Token, type: KeyType) {
   const name = generateName(type)
+  const way = token.ways.get(name)
+  if (way?.keyType === undefined) throw lacks(token.name, name)
+  const { mechanism, keyType } = way
   if (type.algorithm === 'RSA') {
     checkRsaLength(type.length)
-    return {
-      mechanism: ckm.RSA_PKCS_KEY_PAIR_GEN,
-      keyType: ckk.RSA,
-      parameters: { MODULUS_BITS: type.length, PUBLIC_EXPONENT: Buffer.of(1, 0, 1) },
-    }
+    return { mechanism, keyType, parameters: { MODULUS_BITS: type.length, PUBLIC_EXPONENT: Buffer.of(1, 0, 1) } }
   }
+  const edwards = edwardsPair(type)
+  if (edwards !== undefined) return { mechanism, keyType, parameters: { EC_PARAMS: edwardsParams(edwards) } }
   const curve = type.curve === undefined ? undefined : curves[type.curve]
-  if (!isCurveAlgorithm(type.algorithm) || curve === undefined || !token.names.has(name)) throw lacks(token.name, name)
-  return { mechanism: ckm.EC_KEY_PAIR_GEN, keyType: ckk.EC, parameters: { EC_PARAMS: Buffer.from(curve.oid, 'hex') } }
+  if (curve === undefined) throw lacks(token.name, name)
+  return { mechanism, keyType, parameters: { EC_PARAMS: Buffer.from(curve.oid, 'hex') } }
 }
 
 async function spkiOf(token: Token, type: KeyType, publicObject: Handle): Promise<Buffer> {
@@ -63,6 +64,9 @@ async function spkiOf(token: Token, type: KeyType, publicObject: Handle): Promis
     const modulus = await token.attribute(publicObject, 'MODULUS')
     return toSpki({ family: 'RSA', modulus, exponent: await token.attribute(publicObject, 'PUBLIC_EXPONENT') })
   }
+  const edwards = edwardsPair(type)
+  if (edwards !== undefined)
+    return toSpki({ family: 'Edwards', curve: edwards, point: fromEcPoint(await token.attribute(publicObject, 'EC_POINT')) })
   const params = await token.attribute(publicObject, 'EC_PARAMS')
   return toSpki({ family: 'EC', params, point: fromEcPoint(await token.attribute(publicObject, 'EC_POINT')) })
 }

@@ -10,7 +10,7 @@ import type { Token } from './token.ts'
  */
 export function checkLength(token: Token, type: KeyType | undefined): void {
   // Named as what makes them: such keys are of one mode, and modules have a key type of their own for it.
-  if (type?.algorithm === 'AES' && type.length === 512 && !token.names.has(generateName(type))) throw lacks(token.name, generateName(type))
+  if (type?.algorithm === 'AES' && type.length === 512 && !token.ways.has(generateName(type))) throw lacks(token.name, generateName(type))
   if (type === undefined || isAligned(type) || type.length / 8 <= longestFilled) return
   throw new KmipError(
     'InvalidField',
@@ -20,7 +20,7 @@ export function checkLength(token: Token, type: KeyType | undefined): void {
 
 /** A private key of a curve that the token does not make is not taken in either: modules answer it with a failure of their own. @throws KmipError UnsupportedCryptographicParameters. */
 export function checkCurve(token: Token, type: KeyType | undefined): void {
-  if (type === undefined || type.algorithm === 'RSA' || token.names.has(generateName(type))) return
+  if (type === undefined || type.algorithm === 'RSA' || token.ways.has(generateName(type))) return
   throw lacks(token.name, generateName(type))
 }
 

@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { Secret } from '../../objects/secret.ts'
-import { checkParameters } from '../cipher-parameters.ts'
+import { checkParameters, isAuthenticated, isSymmetric } from '../cipher-parameters.ts'
 import type { Labelled } from '../key-label.ts'
-import { lacks, macName, signName, wrapName } from '../mechanisms.ts'
+import { lacks, macName, signName } from '../mechanisms.ts'
 import type {
   CipherMechanism,
   Ciphertext,
@@ -30,7 +30,7 @@ import { newPairObjects, newSecretObject } from './generate.ts'
 import { HeldObjects } from './held-objects.ts'
 import { checkCurve, checkLength, isAligned, withoutFill } from './keepable-keys.ts'
 import { numbersOf } from './mechanisms.ts'
-import { fromDerSignature, fromSpki, toDerSignature, toEcPoint } from './public-key.ts'
+import { edwardsParams, fromDerSignature, fromSpki, toDerSignature, toEcPoint } from './public-key.ts'
 import { macMechanism, numberSize, signInput } from './signatures.ts'
 import { attributes } from './template.ts'
 import { Token, type TokenOptions } from './token.ts'
@@ -115,16 +115,16 @@ export class Pkcs11Partition implements Partition {
   async encrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array): Promise<Ciphertext> {
     const { name, mechanism: native, doing } = this.#cipher(key, mechanism, data)
     const out = await this.#use(key, 'encrypt', name, (object) => this.#token.encrypt(doing, object, native, data, room(data)))
-    if (mechanism.cipher !== 'GCM') return { data: out }
+    if (!isAuthenticated(mechanism)) return { data: out }
     const end = out.length - mechanism.tagLength
     return { data: out.subarray(0, end), tag: out.subarray(end) }
   }
 
   async decrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array, tag?: Uint8Array): Promise<Uint8Array> {
-    if (mechanism.cipher === 'GCM' && tag?.length !== mechanism.tagLength) {
+    if (isAuthenticated(mechanism) && tag?.length !== mechanism.tagLength) {
       throw new KmipError(
         'InvalidField',
-        `AES-GCM decryption needs an authentication tag of ${mechanism.tagLength} bytes; ${tag?.length ?? 'none'} given.`,
+        `AES-${mechanism.cipher} decryption needs an authentication tag of ${mechanism.tagLength} bytes; ${tag?.length ?? 'none'} given.`,
       )
     }
     const { name, mechanism: native, doing } = this.#cipher(key, mechanism, data)
@@ -155,7 +155,7 @@ export class Pkcs11Partition implements Partition {
       const { iv } = mechanism
       return (await this.encrypt(key, { cipher: 'GCM', iv, additionalData: data, tagLength: 16 }, new Uint8Array())).tag!
     }
-    const native = macMechanism(this.#token.name, mechanism)
+    const native = macMechanism(this.#token, mechanism)
     return this.#use(key, mechanism.mac === 'HMAC' ? 'hmac' : 'cmac', name, (object) =>
       this.#token.sign(this.#doing(name), object, native, data),
     )
@@ -298,21 +298,16 @@ export class Pkcs11Partition implements Partition {
 
   #cipher(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array) {
     const algorithm = key.key.type?.algorithm ?? 'AES'
-    const native = tokenCipher(this.#token.name, algorithm, mechanism)
-    this.#offered(mechanism.cipher.startsWith('RSA') ? mechanism.cipher : native.name)
-    if (mechanism.cipher === 'ECB' || mechanism.cipher === 'CBC' || mechanism.cipher === 'CTR' || mechanism.cipher === 'GCM') {
-      // Decryption with padding too takes whole blocks, but devices say so as a failure of the data: as it should be.
-      checkParameters(native.name, algorithm === 'AES' ? 16 : 8, mechanism, data)
-    }
+    const native = tokenCipher(this.#token, algorithm, mechanism, data.length)
+    // Decryption with padding too takes whole blocks, but devices say so as a failure of the data: as it should be.
+    if (isSymmetric(mechanism)) checkParameters(native.name, algorithm === 'AES' ? 16 : 8, mechanism, data)
     return { ...native, doing: this.#doing(native.name) }
   }
 
   #wrapMechanism(wrapping: KeyReference, mechanism: WrapMechanism) {
     const algorithm = wrapping.key.type?.algorithm ?? 'AES'
     const padWrap = this.#keys.wrapName === 'AES_KEY_WRAP_KWP' ? ckm.AES_KEY_WRAP_KWP : ckm.AES_KEY_WRAP_PAD
-    const native = tokenWrap(this.#token.name, algorithm, mechanism, padWrap)
-    this.#offered(wrapName(algorithm, mechanism))
-    return native
+    return tokenWrap(this.#token, algorithm, mechanism, padWrap)
   }
 
   /** Lends the key as an object of the form that the use needs. */
@@ -329,7 +324,7 @@ export class Pkcs11Partition implements Partition {
   }
 
   #offered(name: string): string {
-    if (name !== 'EdDSA' && this.#token.names.has(name)) return name
+    if (this.#token.ways.has(name)) return name
     throw lacks(this.#token.name, name)
   }
 
@@ -360,7 +355,8 @@ function publicTemplate(parts: ReturnType<typeof fromSpki>): Template {
     return attributes({ ...uses, KEY_TYPE: ckk.RSA, ENCRYPT: true, WRAP: true, MODULUS: parts.modulus, PUBLIC_EXPONENT: parts.exponent })
   }
   if (parts.family === 'EC') return attributes({ ...uses, KEY_TYPE: ckk.EC, EC_PARAMS: parts.params, EC_POINT: toEcPoint(parts.point) })
-  throw new KmipError('UnsupportedCryptographicParameters', 'EdDSA is not offered by PKCS #11 partitions: tokens do not wrap Edwards keys.')
+  const keyType = parts.curve === 'X25519' || parts.curve === 'X448' ? ckk.EC_MONTGOMERY : ckk.EC_EDWARDS
+  return attributes({ ...uses, KEY_TYPE: keyType, EC_PARAMS: edwardsParams(parts.curve), EC_POINT: toEcPoint(parts.point) })
 }
 
 /** Room for an RSA block of 8,192 bits, or for padding and tag behind the data. */

@@ -7,9 +7,18 @@ export type PublicParts =
   | { readonly family: 'RSA'; readonly modulus: Buffer; readonly exponent: Buffer }
   /** `params`: DER of the curve's identifier; `point`: the bare point. */
   | { readonly family: 'EC'; readonly params: Buffer; readonly point: Buffer }
-  | { readonly family: 'Edwards'; readonly curve: 'Ed25519' | 'Ed448'; readonly point: Buffer }
+  | { readonly family: 'Edwards'; readonly curve: EdwardsCurve; readonly point: Buffer }
 
-const oids = { rsa: '1.2.840.113549.1.1.1', ec: '1.2.840.10045.2.1', Ed25519: '1.3.101.112', Ed448: '1.3.101.113' } as const
+/** The curves of RFC 8410, which are known by the algorithm alone. */
+export type EdwardsCurve = 'Ed25519' | 'Ed448' | 'X25519' | 'X448'
+
+const oids = { rsa: '1.2.840.113549.1.1.1', ec: '1.2.840.10045.2.1' } as const
+const edwardsOids = { Ed25519: '1.3.101.112', Ed448: '1.3.101.113', X25519: '1.3.101.110', X448: '1.3.101.111' } as const
+
+/** CKA_EC_PARAMS of such a curve: DER of its identifier. */
+export function edwardsParams(curve: EdwardsCurve): Buffer {
+  return Buffer.from(new ObjectIdentifier({ value: edwardsOids[curve] }).toBER())
+}
 
 /** SubjectPublicKeyInfo DER of the parts (RFC 5280 §4.1, RFC 5480, RFC 8410). */
 export function toSpki(parts: PublicParts): Buffer {
@@ -20,7 +29,7 @@ export function toSpki(parts: PublicParts): Buffer {
   const algorithm =
     parts.family === 'EC'
       ? [new ObjectIdentifier({ value: oids.ec }), fromBER(parts.params).result]
-      : [new ObjectIdentifier({ value: oids[parts.curve] })]
+      : [new ObjectIdentifier({ value: edwardsOids[parts.curve] })]
   const spki = new Sequence({ value: [new Sequence({ value: algorithm }), new BitString({ valueHex: parts.point })] })
   return Buffer.from(spki.toBER())
 }
@@ -38,8 +47,8 @@ export function fromSpki(spki: Uint8Array): PublicParts {
         return { family: 'RSA', modulus: unsigned(modulus), exponent: unsigned(exponent) }
     }
     if (oid === oids.ec && params instanceof ObjectIdentifier) return { family: 'EC', params: Buffer.from(params.toBER()), point: bits }
-    if (oid === oids.Ed25519) return { family: 'Edwards', curve: 'Ed25519', point: bits }
-    if (oid === oids.Ed448) return { family: 'Edwards', curve: 'Ed448', point: bits }
+    const curve = (Object.keys(edwardsOids) as EdwardsCurve[]).find((name) => edwardsOids[name] === oid)
+    if (curve !== undefined) return { family: 'Edwards', curve, point: bits }
   }
   throw new KmipError('InvalidField', 'The public key is not SubjectPublicKeyInfo DER of an RSA, EC or Edwards curve key.')
 }

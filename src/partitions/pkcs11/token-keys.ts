@@ -1,13 +1,14 @@
 import { createCipheriv, createDecipheriv, randomBytes, timingSafeEqual } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
+import { hashes } from '../hashes.ts'
 import { keyLabel, type Labelled } from '../key-label.ts'
 import { generateName } from '../mechanisms.ts'
 import type { KeyType, WrappedKey } from '../partition.ts'
-import { ckf, ckk, ckm, cko, hashNumbers } from './constants.ts'
+import { ckf, ckk, ckm, cko } from './constants.ts'
 import type { Handle, Template } from './cryptoki.ts'
 import { isLost } from './device-error.ts'
 import { newPairObjects } from './generate.ts'
-import { privateKeyType, secretKeyForm } from './mechanisms.ts'
+import { keyTypeOf, privateKeyType, type TokenWays } from './mechanisms.ts'
 import { attributes, type Leave, privateTemplate, secretTemplate } from './template.ts'
 import type { Token } from './token.ts'
 
@@ -18,6 +19,15 @@ const macLength = 32
 const wrappedDataKeyLength = 40
 const noIv = Buffer.alloc(16)
 const keyWrapIv = Buffer.from('a65959a6', 'hex')
+
+/** A pair of each sort of curve, and what else is not offered when it does not come back. */
+const triedCurves: readonly { readonly type: KeyType; readonly needs?: string }[] = [
+  { type: { algorithm: 'EC', length: 256, curve: 'P_256' }, needs: 'GENERATE-EC-' },
+  { type: { algorithm: 'Ed25519', length: 256, curve: 'CURVE25519' } },
+  { type: { algorithm: 'Ed448', length: 456, curve: 'CURVE448' } },
+  { type: { algorithm: 'ECDH', length: 256, curve: 'CURVE25519' } },
+  { type: { algorithm: 'ECDH', length: 448, curve: 'CURVE448' } },
+]
 
 const wrapMechanisms = { AES_KEY_WRAP_KWP: ckm.AES_KEY_WRAP_KWP, AES_KEY_WRAP_PAD: ckm.AES_KEY_WRAP_PAD } as const
 type WrapName = keyof typeof wrapMechanisms
@@ -123,23 +133,35 @@ export class TokenKeys {
     return keys
   }
 
-  /** A token that cannot take a private key of a curve in again offers none: NSS wants its public point for that, which is not kept with it. */
+  /**
+   * Keys of a curve that a token cannot wrap, or cannot take in again, are not offered: NSS wants the public point for that, which is not kept with
+   * a private key, and SoftHSM does not wrap keys of Edwards curves.
+   */
   async #tryCurves(): Promise<void> {
-    const type = { algorithm: 'EC', length: 256, curve: 'P_256' } as const
-    if (!this.#token.names.has(generateName(type))) return
+    for (const { type, needs } of triedCurves) {
+      const name = generateName(type)
+      if (!this.#token.ways.has(name) || (await this.#comesBack(type))) continue
+      this.#token.withdraw((one) => one === name || (needs !== undefined && one.startsWith(needs)))
+    }
+    if (!this.#token.ways.has('GENERATE-EC-P_256')) this.#token.withdraw((one) => one.startsWith('ECDSA-'))
+    if (!this.#token.ways.has('GENERATE-Ed25519') && !this.#token.ways.has('GENERATE-Ed448')) this.#token.withdraw((one) => one === 'EdDSA')
+  }
+
+  async #comesBack(type: KeyType): Promise<boolean> {
     const label: Labelled = { kind: 'private', type, policy: { sensitive: true, extractable: false } }
-    const { privateObject } = await newPairObjects(this.#token, type)
+    const made: Handle[] = []
     try {
+      made.push((await newPairObjects(this.#token, type)).privateObject)
       const mechanism = this.#mechanism(this.#wrapName)
-      const wrapped = await this.#token.wrap(this.#doing('trial'), this.#carrier.object, mechanism, privateObject)
-      this.#token.destroy(
-        await this.#token.unwrap(this.#doing('trial'), this.#carrier.object, mechanism, wrapped, templateOf(label, 'stays', false)),
-      )
+      const doing = this.#doing('trial')
+      const wrapped = await this.#token.wrap(doing, this.#carrier.object, mechanism, made[0]!)
+      made.push(await this.#token.unwrap(doing, this.#carrier.object, mechanism, wrapped, this.template(label, 'stays')))
+      return true
     } catch (error) {
       if (isLost(error)) throw error
-      this.#token.withdraw((name) => name.startsWith('GENERATE-EC-') || name.startsWith('ECDSA'))
+      return false
     } finally {
-      this.#token.destroy(privateObject)
+      for (const object of made) this.#token.destroy(object)
     }
   }
 
@@ -164,7 +186,13 @@ export class TokenKeys {
   /** The key as a session object: for use as what it is, or, with `asMac`, as an HMAC key. The caller destroys it. */
   async enter(key: WrappedKey, leave: Leave, asMac = false): Promise<Handle> {
     const wrapped = await this.#checked(key)
-    return this.#token.unwrap(this.#doing('unwrap'), this.#kek(key), this.#mechanism(key.mechanism), wrapped, templateOf(key, leave, asMac))
+    return this.#token.unwrap(
+      this.#doing('unwrap'),
+      this.#kek(key),
+      this.#mechanism(key.mechanism),
+      wrapped,
+      templateOf(this.#token.ways, key, leave, asMac),
+    )
   }
 
   /** As `Partition.rewrap`. Of data its key alone is re-wrapped. */
@@ -191,7 +219,7 @@ export class TokenKeys {
       this.#carrier.object,
       this.#mechanism(this.#wrapName),
       wrapped,
-      templateOf(label, leave, false),
+      templateOf(this.#token.ways, label, leave, false),
     )
   }
 
@@ -237,11 +265,11 @@ export class TokenKeys {
 
   /** The form in which a key comes into the token. */
   template(label: Labelled, leave: Leave): Template {
-    return templateOf(label, leave, false)
+    return templateOf(this.#token.ways, label, leave, false)
   }
 
   async mac(data: Uint8Array): Promise<Buffer> {
-    const mechanism = { mechanism: hashNumbers.SHA_256.hmac }
+    const mechanism = { mechanism: hashes.SHA_256!.token.hmac }
     return Buffer.from(await this.#token.sign(this.#doing('seal'), this.#integrityKey, mechanism, data))
   }
 
@@ -316,10 +344,10 @@ async function chooseWrap(token: Token, kek: Handle, probe: Handle): Promise<Wra
   )
 }
 
-function templateOf(label: Labelled, leave: Leave, asMac: boolean) {
-  if (label.kind === 'private') return privateTemplate(privateKeyType(label.type), label.type?.algorithm === 'RSA', leave)
+function templateOf(ways: TokenWays, label: Labelled, leave: Leave, asMac: boolean) {
+  if (label.kind === 'private') return privateTemplate(privateKeyType(ways, label.type), label.type?.algorithm === 'RSA', leave)
   if (label.kind !== 'secret') return secretTemplate(ckk.GENERIC_SECRET, false, leave)
-  const keyType = asMac ? ckk.GENERIC_SECRET : secretKeyForm(label.type).keyType
+  const keyType = asMac ? ckk.GENERIC_SECRET : keyTypeOf(ways, label.type)
   return secretTemplate(keyType, keyType !== ckk.GENERIC_SECRET, leave)
 }
 

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
+import { hashes } from '../hashes.ts'
 import { readPrivateFile } from '../key-file.ts'
 import type { MechanismName } from '../partition.ts'
-import { ckf, ckr, cku, hashNumbers } from './constants.ts'
+import { ckf, ckr, cku } from './constants.ts'
 import type { Cryptoki, Handle, Mechanism, Template } from './cryptoki.ts'
 import { type Doing, deviceError, isLost, pinRefusals } from './device-error.ts'
 import { codeOf, DeviceFailure, DeviceSession, failure, type SessionCall } from './device-session.ts'
-import { namesOf } from './mechanisms.ts'
+import { type MechanismFacts, type TokenWays, waysOf } from './mechanisms.ts'
 import { duringCall, generationOf, openModule, releaseModule, tokensOf } from './module.ts'
 import { RefusedPins } from './refused-pins.ts'
 import { SessionThreads, type Span } from './session-threads.ts'
@@ -45,7 +46,8 @@ const shortData = 16 * 1024
 /** A token that is logged in: its calls, each with the standard's errors. */
 export class Token {
   readonly name: string
-  names: ReadonlySet<MechanismName>
+  /** What it offers, and how it has each. */
+  ways: TokenWays
   readonly details: Readonly<Record<string, string>>
   readonly #library: Cryptoki
   readonly #module: string
@@ -78,7 +80,7 @@ export class Token {
       took: (milliseconds, short) => this.#took(milliseconds, short),
     })
     const info = library.C_GetInfo()
-    this.names = namesOf((mechanism) => this.flagsOf(mechanism) ?? this.#flagsByTrial(mechanism))
+    this.ways = waysOf((mechanism) => this.#factsOf(mechanism) ?? this.#factsByTrial(mechanism))
     this.details = {
       module: options.module,
       library: `${info.libraryDescription.trimEnd()} ${info.libraryVersion.major}.${info.libraryVersion.minor}, ${info.manufacturerID.trimEnd()}`,
@@ -107,8 +109,17 @@ export class Token {
 
   /** A mechanism's flags (CKF_*), undefined when the token lacks it. */
   flagsOf(mechanism: number): number | undefined {
+    return this.#factsOf(mechanism)?.flags
+  }
+
+  /** Names of what it offers. */
+  get names(): ReadonlySet<MechanismName> {
+    return new Set(this.ways.keys())
+  }
+
+  #factsOf(mechanism: number): MechanismFacts | undefined {
     try {
-      return this.#library.C_GetMechanismInfo(this.#slot, mechanism).flags
+      return this.#library.C_GetMechanismInfo(this.#slot, mechanism)
     } catch {
       return undefined
     }
@@ -120,15 +131,15 @@ export class Token {
 
   /** Offers these no more: it has the mechanism, and not what else is needed. */
   withdraw(which: (name: MechanismName) => boolean): void {
-    this.names = new Set([...this.names].filter((name) => !which(name)))
+    this.ways = new Map([...this.ways].filter(([name]) => !which(name)))
   }
 
   /** NSS lists its hashes for another slot only, and does them in every one. */
-  #flagsByTrial(mechanism: number): number | undefined {
+  #factsByTrial(mechanism: number): MechanismFacts | undefined {
     if (!digestNumbers.has(mechanism)) return undefined
     try {
       this.#here.digest(mechanism, Buffer.from('abc'))
-      return ckf.DIGEST
+      return { flags: ckf.DIGEST, minKeySize: 0, maxKeySize: 0 }
     } catch {
       return undefined
     }
@@ -285,7 +296,7 @@ export class Token {
   }
 }
 
-const digestNumbers: ReadonlySet<number> = new Set(Object.values(hashNumbers).map(({ digest }) => digest))
+const digestNumbers: ReadonlySet<number> = new Set(Object.values(hashes).map(({ token }) => token.digest))
 /** Calls over which the average moves. */
 const spanWindow = 16
 

@@ -36,6 +36,7 @@ export function unwrap(name: WrapName, key: KeyObject | Uint8Array, wrapped: Uin
 
 function cipherFor(name: WrapName, key: KeyObject | Uint8Array): string {
   const size = key instanceof Uint8Array ? key.length : (key.symmetricKeySize ?? 0)
-  if (size === 16 || size === 24 || size === 32) return wraps[name][size]
+  const cipher = wraps[name].ciphers[size]
+  if (cipher !== undefined) return cipher
   throw new KmipError('InvalidField', `${name} needs an AES key of 128, 192 or 256 bits; this key has ${size * 8}.`)
 }
