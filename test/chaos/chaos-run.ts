@@ -72,7 +72,10 @@ export async function runFaults({
     const silent = await untilAllAnswer(cluster, history, healed)
     const over = performance.now()
     seen.push({ kind: fault.kind, what, affected, began, healed, over })
-    for (const node of silent) problems.push(`node-${node + 1} does not serve ${longestReturn / 1000} seconds after the end of: ${what}`)
+    for (const node of silent) {
+      const why = history.events.findLast((event) => event.node === node)?.words ?? 'no word'
+      problems.push(`node-${node + 1} does not serve ${longestReturn / 1000} seconds after the end of: ${what}; what it said last: ${why}`)
+    }
     onStep(`the judgement after: ${what}`)
     violations = judge(history, { since: judged, pending: loads.flatMap(({ pending }) => [...pending]) })
     judged = from
