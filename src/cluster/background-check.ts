@@ -2,10 +2,11 @@ import type { Place, ReplicaCheck } from '../store/index.ts'
 import { describeFailure, type EtcdClient } from './etcd-client.ts'
 import { revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
+import { ownPlaces } from './own-places.ts'
 import { entryOf, rangesOf } from './snapshot.ts'
 import { NewerFormat } from './stored-value.ts'
 import type { Log } from './timing.ts'
-import { ownPlaces, type ReplicaTarget, type WatchFeed } from './watch-feed.ts'
+import type { ReplicaTarget, WatchFeed } from './watch-feed.ts'
 
 export interface CheckPace {
   /** Values and index entries that are looked at in a second. */

@@ -2,6 +2,7 @@
 
 export { type BackupTold, backUp, backupSource } from './backup.ts'
 export { type BackupHeader, type OpenBackup, openBackup } from './backup-file.ts'
+export { type BroughtForward, bringForward } from './bring-forward.ts'
 export { etcdDefaultLimits, type TransactionLimits } from './change-transaction.ts'
 export { type ClusterMembership, clusterPaths, readMembership, readSeeding, type Seeding, writeSeeding } from './cluster-folder.ts'
 export { type ClusterNode, type ClusterNodeOptions, type SupervisingNode, startClusterNode } from './cluster-node.ts'

@@ -9,13 +9,17 @@ export function storeSource(keys: Keys, id: string, store: { readonly total: num
     id,
     total: store.total,
     *entries() {
-      for (const entry of store.entries()) yield seedEntry(keys, entry)
+      for (const entry of store.entries()) yield { ...storedEntry(keys, entry), revision: entry.revision, order: entry.order }
     },
   }
 }
 
-function seedEntry(keys: Keys, { place, value = nothing, nonce = noNonce, terms, order, revision }: ReplicaEntry): SeedEntry {
-  return { key: keys.of(place), value: encodeStored({ nonce, order, terms, value }, firstFormat), revision, order }
+/** A store's value as etcd has it. */
+export function storedEntry(
+  keys: Keys,
+  { place, value = nothing, nonce = noNonce, terms, order }: ReplicaEntry,
+): Pick<SeedEntry, 'key' | 'value'> {
+  return { key: keys.of(place), value: encodeStored({ nonce, order, terms, value }, firstFormat) }
 }
 
 const nothing = new Uint8Array(0)

@@ -1,18 +1,18 @@
-import {
-  type Group,
-  type Place,
-  type PlaceRange,
-  type ReplicaCheck,
-  type ReplicaEntry,
-  type ReplicaWrite,
-  type Revision,
-  type RevisionChange,
-  type Stored,
-  systemSpace,
+import type {
+  Group,
+  Place,
+  PlaceRange,
+  ReplicaCheck,
+  ReplicaEntry,
+  ReplicaWrite,
+  Revision,
+  RevisionChange,
+  Stored,
 } from '../store/index.ts'
 import { describeFailure, type EtcdClient } from './etcd-client.ts'
 import { revisionOf, type WatchEvent, type WatchResponse } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
+import { copying, ofCluster, ownPlaces } from './own-places.ts'
 import { nonceText } from './proposal.ts'
 import { entryOf, rangesOf, readSnapshot } from './snapshot.ts'
 import { NewerFormat, nonceOf } from './stored-value.ts'
@@ -349,14 +349,6 @@ export class WatchFeed {
     for (const waiter of ready) waiter.wake(true)
   }
 }
-
-/** Stands in the replica while a snapshot is being copied into it: after a crash in between, it is copied anew. */
-const copying: Place = { space: systemSpace, kind: 'setting', id: 'replica-is-being-copied' }
-
-/** Which cluster the replica follows. */
-const ofCluster: Place = { space: systemSpace, kind: 'setting', id: 'replica-is-of-cluster' }
-/** What the replica holds of its own, and the cluster does not. */
-export const ownPlaces: readonly Place[] = [copying, ofCluster]
 
 const retryMilliseconds = 100
 const quietMilliseconds = 10_000

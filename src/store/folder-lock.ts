@@ -39,12 +39,20 @@ export function takeFolder(directory: string): () => void {
  * Only for who has taken the folder.
  */
 export function dropReplicaAfterReboot(directory: string): void {
-  const mark = join(directory, 'boot')
-  const boot = textOf('/proc/sys/kernel/random/boot_id') ?? `${Date.now()}`
-  if (textOf(mark) === boot) return
+  if (isOfThisBoot(directory)) return
+  const boot = textOf(bootId) ?? `${Date.now()}`
   for (const file of [replicaFile, `${replicaFile}-lock`]) rmSync(join(directory, file), { force: true })
-  writeFileSync(mark, boot, { mode: 0o600 })
+  writeFileSync(join(directory, bootMark), boot, { mode: 0o600 })
 }
+
+/** Whether the machine ran on since the replica was begun. */
+export function isOfThisBoot(directory: string): boolean {
+  const boot = textOf(bootId)
+  return boot !== undefined && textOf(join(directory, bootMark)) === boot
+}
+
+const bootId = '/proc/sys/kernel/random/boot_id'
+const bootMark = 'boot'
 
 let taken = 0
 const attempts = 10

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { ScratchClusterNode } from '../../src/cli/scratch-cluster.ts'
-import { ownPlaces } from '../../src/cluster/watch-feed.ts'
+import { ownPlaces } from '../../src/cluster/own-places.ts'
 import { headKey, valueKey } from '../../src/store/keys.ts'
 import { differingKeys, dumpReplica } from '../support/replica-dump.ts'
 import type { ChaosCluster } from './chaos-cluster.ts'
