@@ -162,6 +162,12 @@ export interface Partition {
     type: KeyType | undefined,
     policy: KeyPolicy,
   ): Promise<WrappedKey>
+  /** Makes the KEK of an epoch to come inside, unless it is there. Undefined, as the next two, where the definition holds the KEKs. */
+  makeEpoch?(epoch: number): Promise<void>
+  /** Takes an epoch for the current one, whose KEK was made since. Cheap when it is already. */
+  atEpoch?(epoch: number): Promise<void>
+  /** Destroys the KEKs of epochs before the current one. */
+  dropEarlierEpochs?(): Promise<void>
   /** The same value wrapped under the KEK of the current epoch, inside the device; the key itself where it is so already. */
   rewrap(key: WrappedKey): Promise<WrappedKey>
   hash(hash: HashName, data: Uint8Array): Promise<Uint8Array>

@@ -17,6 +17,8 @@ export const remoteMethods = [
   'verifyMac',
   'wrapKey',
   'unwrapKey',
+  'makeEpoch',
+  'dropEarlierEpochs',
   'rewrap',
   'hash',
   'random',
@@ -31,6 +33,8 @@ export type RemoteMethod = (typeof remoteMethods)[number]
 export interface Call {
   readonly id: number
   readonly partition: string
+  /** That of the partition's definition, as far as the caller knows; undefined for one that never had another. */
+  readonly epoch: number | undefined
   readonly method: RemoteMethod
   readonly arguments: readonly unknown[]
 }

@@ -5,9 +5,18 @@ import type { Partition } from '../partition.ts'
 import { type Answer, type Call, largestFrame, pack, type RemoteMethod, remoteMethods, unpack } from './calls.ts'
 
 export interface HsmConnection {
-  /** A partition that the hsm process serves; the process says so when it has none of this name. */
-  partition(name: string): Partition
+  /**
+   * A partition that the hsm process serves; the process says so when it has none of this name.
+   * @param epoch that of its definition: the process takes it for the current one before it does anything else
+   */
+  partition(name: string, epoch?: number): Partition
   close(): Promise<void>
+}
+
+/** Which partition, and at which epoch. */
+interface Called {
+  readonly name: string
+  readonly epoch: number | undefined
 }
 
 interface Pending {
@@ -28,7 +37,7 @@ interface Live {
 export function connectHsm(socketPath: string): HsmConnection {
   const connection = new Connection(socketPath)
   return {
-    partition: (name) => remotePartition(connection, name),
+    partition: (name, epoch) => remotePartition(connection, { name, epoch }),
     close: async () => connection.close(),
   }
 }
@@ -43,13 +52,13 @@ class Connection {
     this.#path = path
   }
 
-  call(partition: string, method: RemoteMethod, values: readonly unknown[]): Promise<unknown> {
+  call({ name, epoch }: Called, method: RemoteMethod, values: readonly unknown[]): Promise<unknown> {
     if (this.#closed) return Promise.reject(new KmipError('GeneralFailure', 'The connection to the hsm process is closed.'))
     const live = this.#live ?? this.#connect()
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       live.pending.set(id, { resolve, reject })
-      live.stream.send({ id, partition, method, arguments: values.map(pack) })
+      live.stream.send({ id, partition: name, epoch, method, arguments: values.map(pack) })
     })
   }
 
@@ -90,13 +99,13 @@ class Connection {
   }
 }
 
-function remotePartition(connection: Connection, name: string): Partition {
-  const methods = remoteMethods.map((method) => [method, (...values: unknown[]) => connection.call(name, method, values)])
+function remotePartition(connection: Connection, called: Called): Partition {
+  const methods = remoteMethods.map((method) => [method, (...values: unknown[]) => connection.call(called, method, values)])
   return {
     ...Object.fromEntries(methods),
     forget: (handle: string) => {
       // Nobody waits for it, and a process that is gone holds nothing.
-      connection.call(name, 'forget', [handle]).catch(() => {})
+      connection.call(called, 'forget', [handle]).catch(() => {})
     },
     close: async () => {},
   } as Partition

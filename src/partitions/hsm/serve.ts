@@ -52,6 +52,7 @@ async function answer(partitions: ReadonlyMap<string, Partition>, call: Call): P
     if (partition === undefined)
       throw new KmipError('GeneralFailure', `Partition ${call.partition} is not open on this node; its log and /readyz say why.`)
     if (!remoteMethods.includes(call.method)) throw new KmipError('GeneralFailure', `The hsm process has no call ${call.method}.`)
+    if (call.epoch !== undefined) await partition.atEpoch?.(call.epoch)
     const method = partition[call.method] as (...values: unknown[]) => unknown
     return { id, result: pack(await method.apply(partition, call.arguments.map(unpack))) }
   } catch (error) {

@@ -40,6 +40,8 @@ import { TokenKeys } from './token-keys.ts'
 export interface Pkcs11PartitionOptions extends TokenOptions {
   /** How many keys stay unwrapped in the token as session objects; 1,000 unless told. */
   readonly heldKeys?: number
+  /** The epoch whose KEK wraps new keys; the latest in the token unless told. */
+  readonly epoch?: number
 }
 
 /**
@@ -73,7 +75,7 @@ export class Pkcs11Partition implements Partition {
   static async open(options: Pkcs11PartitionOptions): Promise<Pkcs11Partition> {
     const token = await Token.open(options)
     try {
-      return new Pkcs11Partition(token, await TokenKeys.open(token), options.heldKeys ?? 1000)
+      return new Pkcs11Partition(token, await TokenKeys.open(token, options.epoch), options.heldKeys ?? 1000)
     } catch (error) {
       await token.close()
       throw error
@@ -207,6 +209,18 @@ export class Pkcs11Partition implements Partition {
       if (length !== undefined && length.readUInt32LE(0) > 0) checkSecretLength(this.#token.name, type, withoutFill(length, type))
     }
     return this.#keys.admit(label, object)
+  }
+
+  async atEpoch(epoch: number): Promise<void> {
+    if (this.#keys.epoch !== epoch) await this.#keys.learn(epoch)
+  }
+
+  makeEpoch(epoch: number): Promise<void> {
+    return this.#keys.make(epoch)
+  }
+
+  dropEarlierEpochs(): Promise<void> {
+    return this.#keys.dropEarlier()
   }
 
   rewrap(key: WrappedKey): Promise<WrappedKey> {

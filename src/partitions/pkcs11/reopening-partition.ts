@@ -13,7 +13,7 @@ type Told = (problem: string | undefined) => void
  * fails with General Failure only while the device cannot be had. Requests share one attempt, and attempts keep a distance.
  */
 export class ReopeningPartition implements Partition {
-  readonly #options: Pkcs11PartitionOptions
+  #options: Pkcs11PartitionOptions
   readonly #told: Told
   readonly #now: () => number
   #current: Pkcs11Partition | undefined
@@ -52,12 +52,27 @@ export class ReopeningPartition implements Partition {
   readonly verifyMac: Partition['verifyMac'] = (...values) => this.#run((partition) => partition.verifyMac(...values))
   readonly wrapKey: Partition['wrapKey'] = (...values) => this.#run((partition) => partition.wrapKey(...values))
   readonly unwrapKey: Partition['unwrapKey'] = (...values) => this.#run((partition) => partition.unwrapKey(...values))
+  readonly makeEpoch: NonNullable<Partition['makeEpoch']> = (epoch) => this.#run((partition) => partition.makeEpoch(epoch))
+  readonly dropEarlierEpochs: NonNullable<Partition['dropEarlierEpochs']> = () => this.#run((partition) => partition.dropEarlierEpochs())
   readonly rewrap: Partition['rewrap'] = (key) => this.#run((partition) => partition.rewrap(key))
   readonly hash: Partition['hash'] = (...values) => this.#run((partition) => partition.hash(...values))
   readonly random: Partition['random'] = (...values) => this.#run((partition) => partition.random(...values))
   readonly digest: Partition['digest'] = (...values) => this.#run((partition) => partition.digest(...values))
   readonly sealRecord: Partition['sealRecord'] = (...values) => this.#run((partition) => partition.sealRecord(...values))
   readonly checkRecord: Partition['checkRecord'] = (...values) => this.#run((partition) => partition.checkRecord(...values))
+
+  /** Never goes back: who asks for an earlier epoch has not heard of the turn yet, and cannot commit what it makes. */
+  async atEpoch(epoch: number): Promise<void> {
+    if (epoch <= (this.#options.epoch ?? 0)) return
+    if (this.#current !== undefined) await this.#run((partition) => partition.atEpoch(epoch))
+    if (epoch > (this.#options.epoch ?? 0)) this.#options = { ...this.#options, epoch }
+  }
+
+  /** Whether it is what these options describe, or can be with `atEpoch`. */
+  isOf(options: Pkcs11PartitionOptions): boolean {
+    const same = (['name', 'module', 'parameters', 'token', 'serial', 'pinFile'] as const).every((key) => options[key] === this.#options[key])
+    return same && (options.epoch ?? 0) >= (this.#options.epoch ?? 0)
+  }
 
   forget(handle: string): void {
     this.#current?.forget(handle)

@@ -11,9 +11,8 @@ import { newPairObjects } from './generate.ts'
 import { keyTypeOf, privateKeyType, type TokenWays } from './mechanisms.ts'
 import { attributes, type Leave, privateTemplate, secretTemplate } from './template.ts'
 import type { Token } from './token.ts'
+import { destroyKeks, findKeys, makeIntegrityKey, makeKek } from './token-keks.ts'
 
-const kekLabel = 'tresor-kek-'
-const integrityLabel = 'tresor-integrity'
 const macLength = 32
 /** AES-256 under key wrap with padding. */
 const wrappedDataKeyLength = 40
@@ -39,9 +38,9 @@ type WrapName = keyof typeof wrapMechanisms
  * kind, type and policy itself. Data is under AES-CBC with a key of its own that is wrapped so, under the same MAC.
  */
 export class TokenKeys {
-  readonly epoch: number
+  #epoch: number
   readonly #token: Token
-  readonly #keks: ReadonlyMap<number, Handle>
+  #keks: ReadonlyMap<number, Handle>
   readonly #integrityKey: Handle
   readonly #wrapName: WrapName
   /** An AES key of this process, known on both sides: values go in and out of the token under it. */
@@ -49,6 +48,7 @@ export class TokenKeys {
 
   private constructor(
     token: Token,
+    epoch: number,
     keks: ReadonlyMap<number, Handle>,
     integrityKey: Handle,
     wrapName: WrapName,
@@ -56,7 +56,7 @@ export class TokenKeys {
   ) {
     this.#token = token
     this.#keks = keks
-    this.epoch = Math.max(...keks.keys())
+    this.#epoch = epoch
     this.#integrityKey = integrityKey
     this.#wrapName = wrapName
     this.#carrier = carrier
@@ -64,47 +64,23 @@ export class TokenKeys {
 
   /** Makes the keys of a new partition: never exportable, for wrapping and MACs only. @throws KmipError when they are there already. */
   static async create(token: Token): Promise<void> {
-    const [keks, integrityKey] = await findKeys(token)
+    const { keks, integrityKey } = await findKeys(token)
     if (keks.size > 0 || integrityKey !== undefined) {
       throw new KmipError(
         'GeneralFailure',
         `The token of partition ${token.name} has Tresor's keys already. Open it, or use a blank token.`,
       )
     }
-    const doing = { partition: token.name, mechanism: 'making its own keys' }
-    const inside = {
-      CLASS: cko.SECRET_KEY,
-      TOKEN: true,
-      PRIVATE: true,
-      SENSITIVE: true,
-      EXTRACTABLE: false,
-      MODIFIABLE: false,
-      VALUE_LEN: 32,
-    }
-    await token.generate(
-      doing,
-      ckm.GENERIC_SECRET_KEY_GEN,
-      attributes({ ...inside, KEY_TYPE: ckk.GENERIC_SECRET, LABEL: integrityLabel, SIGN: true, VERIFY: true }),
-    )
-    await token.generate(
-      doing,
-      ckm.AES_KEY_GEN,
-      attributes({
-        ...inside,
-        KEY_TYPE: ckk.AES,
-        LABEL: `${kekLabel}1`,
-        WRAP: true,
-        UNWRAP: true,
-        ENCRYPT: false,
-        DECRYPT: false,
-        SIGN: false,
-      }),
-    )
+    await makeIntegrityKey(token)
+    await makeKek(token, 1)
   }
 
-  /** @throws KmipError GeneralFailure when the keys are not there, or the token cannot wrap. */
-  static async open(token: Token): Promise<TokenKeys> {
-    const [keks, integrityKey] = await findKeys(token)
+  /**
+   * @param epoch the epoch whose KEK wraps; the latest in the token when left out
+   * @throws KmipError GeneralFailure when the keys are not there, or the token cannot wrap.
+   */
+  static async open(token: Token, epoch?: number): Promise<TokenKeys> {
+    const { keks, integrityKey } = await findKeys(token)
     if (keks.size === 0 || integrityKey === undefined) {
       throw new KmipError(
         'GeneralFailure',
@@ -127,8 +103,10 @@ export class TokenKeys {
       }),
     )
     const carrier = { value, object }
-    const kek = keks.get(Math.max(...keks.keys()))!
-    const keys = new TokenKeys(token, keks, integrityKey, await chooseWrap(token, kek, object), carrier)
+    const current = epoch ?? Math.max(...keks.keys())
+    const kek = keks.get(current)
+    if (kek === undefined) throw lacksEpoch(token, current)
+    const keys = new TokenKeys(token, current, keks, integrityKey, await chooseWrap(token, kek, object), carrier)
     await keys.#tryCurves()
     return keys
   }
@@ -163,6 +141,31 @@ export class TokenKeys {
     } finally {
       for (const object of made) this.#token.destroy(object)
     }
+  }
+
+  /** The epoch whose KEK wraps new keys. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** Takes an epoch that was begun since for the current one. @throws KmipError GeneralFailure when its KEK is not in the token. */
+  async learn(epoch: number): Promise<void> {
+    const { keks } = await findKeys(this.#token)
+    if (!keks.has(epoch)) throw lacksEpoch(this.#token, epoch)
+    this.#keks = keks
+    this.#epoch = epoch
+  }
+
+  /** Makes the KEK of an epoch to come, unless it is there; the current one stays what it is. */
+  async make(epoch: number): Promise<void> {
+    if (!(await findKeys(this.#token)).keks.has(epoch)) await makeKek(this.#token, epoch)
+    this.#keks = (await findKeys(this.#token)).keks
+  }
+
+  /** Destroys the KEKs of earlier epochs. @throws KmipError when one is still there. */
+  async dropEarlier(): Promise<void> {
+    await destroyKeks(this.#token, this.#epoch)
+    this.#keks = (await findKeys(this.#token)).keks
   }
 
   get epochs(): number[] {
@@ -318,16 +321,12 @@ export class TokenKeys {
   }
 }
 
-async function findKeys(token: Token): Promise<[Map<number, Handle>, Handle | undefined]> {
-  const keks = new Map<number, Handle>()
-  let integrityKey: Handle | undefined
-  for (const object of await token.find({ CLASS: cko.SECRET_KEY, TOKEN: true })) {
-    const label = (await token.attribute(object, 'LABEL')).toString('utf8')
-    if (label === integrityLabel) integrityKey = object
-    const epoch = label.startsWith(kekLabel) ? Number(label.slice(kekLabel.length)) : 0
-    if (Number.isInteger(epoch) && epoch > 0) keks.set(epoch, object)
-  }
-  return [keks, integrityKey]
+function lacksEpoch(token: Token, epoch: number): KmipError {
+  return new KmipError(
+    'GeneralFailure',
+    `The token of partition ${token.name} has no KEK of epoch ${epoch}: it is not the token in which the epoch was begun, and the KEK was not brought here.`,
+    { retry: 'another-node' },
+  )
 }
 
 /** Key wrap with padding goes by two numbers, and some tokens mean another padding by one of them. */

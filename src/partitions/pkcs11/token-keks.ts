@@ -1,0 +1,72 @@
+import { KmipError } from '../../../spec/kmip-error.ts'
+import { ckk, ckm, cko } from './constants.ts'
+import type { Handle } from './cryptoki.ts'
+import { attributes } from './template.ts'
+import type { Token } from './token.ts'
+
+const kekLabel = 'tresor-kek-'
+const integrityLabel = 'tresor-integrity'
+
+/** A token's own keys, as they are found in it. */
+export interface FoundKeys {
+  /** By epoch. */
+  readonly keks: ReadonlyMap<number, Handle>
+  readonly integrityKey: Handle | undefined
+}
+
+/** @throws KmipError GeneralFailure when two KEKs are of one epoch: what is under the one is not under the other. */
+export async function findKeys(token: Token): Promise<FoundKeys> {
+  const keks = new Map<number, Handle>()
+  let integrityKey: Handle | undefined
+  for (const object of await token.find({ CLASS: cko.SECRET_KEY, TOKEN: true })) {
+    const label = (await token.attribute(object, 'LABEL')).toString('utf8')
+    if (label === integrityLabel) integrityKey = object
+    const epoch = label.startsWith(kekLabel) ? Number(label.slice(kekLabel.length)) : 0
+    if (!Number.isInteger(epoch) || epoch <= 0) continue
+    if (keks.has(epoch)) {
+      throw new KmipError(
+        'GeneralFailure',
+        `The token of partition ${token.name} has two keys ${label}. Find out which one keys are wrapped under, and remove the other with the vendor's tool.`,
+      )
+    }
+    keks.set(epoch, object)
+  }
+  return { keks, integrityKey }
+}
+
+/** Never exportable, for MACs only. */
+export async function makeIntegrityKey(token: Token): Promise<void> {
+  const template = { ...inside, KEY_TYPE: ckk.GENERIC_SECRET, LABEL: integrityLabel, SIGN: true, VERIFY: true }
+  await token.generate(doing(token), ckm.GENERIC_SECRET_KEY_GEN, attributes(template))
+}
+
+/** Never exportable, for wrapping only. */
+export async function makeKek(token: Token, epoch: number): Promise<void> {
+  const uses = { WRAP: true, UNWRAP: true, ENCRYPT: false, DECRYPT: false, SIGN: false }
+  await token.generate(doing(token), ckm.AES_KEY_GEN, attributes({ ...inside, KEY_TYPE: ckk.AES, LABEL: `${kekLabel}${epoch}`, ...uses }))
+}
+
+/** Destroys the KEKs of all epochs before one. @throws KmipError when the token still has one afterwards. */
+export async function destroyKeks(token: Token, before: number): Promise<void> {
+  const earlier = async () => [...(await findKeys(token)).keks].filter(([epoch]) => epoch < before)
+  for (const [, object] of await earlier()) token.destroy(object)
+  const left = await earlier()
+  if (left.length === 0) return
+  const names = left.map(([epoch]) => `${kekLabel}${epoch}`).join(', ')
+  throw new KmipError(
+    'GeneralFailure',
+    `The token of partition ${token.name} does not destroy ${names}. Remove it with the vendor's tool; the turn goes on by itself then.`,
+  )
+}
+
+const inside = {
+  CLASS: cko.SECRET_KEY,
+  TOKEN: true,
+  PRIVATE: true,
+  SENSITIVE: true,
+  EXTRACTABLE: false,
+  MODIFIABLE: false,
+  VALUE_LEN: 32,
+}
+
+const doing = (token: Token) => ({ partition: token.name, mechanism: 'making its own keys' })

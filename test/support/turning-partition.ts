@@ -1,0 +1,214 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { KmipError } from '../../spec/kmip-error.ts'
+import { destroy, type ManagedObject, newObject, Secret } from '../../src/objects/index.ts'
+import { keyReference, ObjectStore } from '../../src/operations/object-store.ts'
+import {
+  addEpoch,
+  createPkcs11Partition,
+  createSoftwarePartition,
+  dropEpochs,
+  epochSecretId,
+  newEpochSecret,
+  openPkcs11Partition,
+  openSoftwarePartition,
+  type Partition,
+  ringSecrets,
+} from '../../src/partitions/index.ts'
+import { ObjectCache } from '../../src/server/object-cache.ts'
+import { Records } from '../../src/server/object-records.ts'
+import { type EmbeddedLedger, type LocalReplica, openEmbeddedLedger, systemSpace, tenantSpace } from '../../src/store/index.ts'
+import {
+  OpenPartitions,
+  type PartitionDefinition,
+  type PartitionOpener,
+  Registry,
+  type TurnDevice,
+  type TurnParts,
+  TurnProgressStore,
+} from '../../src/tenants/index.ts'
+import type { SoftHsm } from './softhsm.ts'
+
+/** One kind of partition, as far as a turn goes: how it is made, opened and turned. */
+export interface TurningKind {
+  readonly define: (name: string) => Promise<PartitionDefinition>
+  readonly open: PartitionOpener
+  readonly device: (open: (name: string) => Promise<Partition>) => TurnDevice
+}
+
+/** Software partitions whose epoch secrets lie in a map, by their names, as they would in files. */
+export function softwareKind(secrets: Map<string, Secret> = new Map(), rootSecret = new Secret(randomBytes(32))): TurningKind {
+  const optionsOf = (definition: PartitionDefinition) => {
+    if (definition.kind !== 'software') throw new Error('not a software partition')
+    const { name, ring } = definition
+    const epochSecretOf = (_epoch: number, id: string) => secrets.get(`${name} ${id}`)
+    return { name, rootSecret, ring: Buffer.from(ring, 'base64'), epochSecretOf }
+  }
+  const withSecret = (name: string) => {
+    const secret = newEpochSecret()
+    secrets.set(`${name} ${epochSecretId(secret)}`, secret)
+    return secret
+  }
+  const text = (ring: Uint8Array) => Buffer.from(ring).toString('base64')
+  return {
+    define: async (name) => ({
+      kind: 'software',
+      name,
+      ring: text(createSoftwarePartition({ name, rootSecret, epochSecret: withSecret(name) }).ring),
+    }),
+    open: async (definition, before) => openSoftwarePartition(optionsOf(definition), before),
+    device: () => ({
+      make: async (definition, to) =>
+        ({ ...definition, ring: text(addEpoch(optionsOf(definition), to, withSecret(definition.name))) }) as PartitionDefinition,
+      drop: async (definition) => ({ ...definition, ring: text(dropEpochs(optionsOf(definition))) }) as PartitionDefinition,
+      destroy: async (definition) => {
+        const needed = [...ringSecrets(optionsOf(definition).ring, definition.name).values()].map((id) => `${definition.name} ${id}`)
+        const mine = [...secrets.keys()].filter((key) => key.startsWith(`${definition.name} `))
+        for (const key of mine) if (!needed.includes(key)) secrets.delete(key)
+      },
+    }),
+  }
+}
+
+export function softHsmKind(hsm: SoftHsm): TurningKind {
+  const placed = (definition: PartitionDefinition) => {
+    if (definition.kind !== 'pkcs11') throw new Error('not a token')
+    const { name, module, token, pinFile, epoch } = definition
+    return { name, module, token, pinFile, ...(epoch === undefined ? {} : { epoch }) }
+  }
+  return {
+    define: async (name) => {
+      const token = hsm.token(name)
+      await createPkcs11Partition({ name, ...token })
+      return { kind: 'pkcs11', name, ...token }
+    },
+    open: async (definition, before) => {
+      if (before === undefined) return await openPkcs11Partition(placed(definition))
+      if (definition.epoch !== undefined) await before.atEpoch?.(definition.epoch)
+      return before
+    },
+    device: (open) => ({
+      make: async (definition, to) => {
+        await (await open(definition.name)).makeEpoch?.(to)
+        return definition
+      },
+      drop: async (definition) => definition,
+      destroy: async ({ name }) => await (await open(name)).dropEarlierEpochs?.(),
+    }),
+  }
+}
+
+/** A tenant in one such partition, over an embedded ledger of its own, with requests that go as the server's do. */
+export class TurningTenant {
+  readonly directory: string
+  readonly partitions: OpenPartitions
+  readonly parts: TurnParts
+  readonly registry: Registry
+  readonly ledger: EmbeddedLedger
+  readonly replica: LocalReplica
+  readonly #cache = new ObjectCache()
+
+  private constructor(kind: TurningKind, directory: string) {
+    this.directory = directory
+    const { ledger, replica } = openEmbeddedLedger({ directory })
+    this.ledger = ledger
+    this.replica = replica
+    this.registry = new Registry({ ledger, replica, systemSpace, spaceOf: tenantSpace, now: () => new Date() })
+    const { settings } = this.registry
+    this.partitions = new OpenPartitions(settings, kind.open, tenantSpace)
+    const open = (name: string) => this.partitions.open(name)
+    const progress = new TurnProgressStore(ledger, replica, systemSpace)
+    this.parts = { ledger, replica, settings, spaceOf: tenantSpace, progress, device: kind.device(open), open, share: 1, log: () => {} }
+  }
+
+  static async make(kind: TurningKind, name: string): Promise<TurningTenant> {
+    const tenant = TurningTenant.reopen(kind, mkdtempSync(join(tmpdir(), 'tresor-turn-')))
+    await tenant.registry.addPartition(await kind.define(name))
+    await tenant.registry.addTenant(name, name)
+    return tenant
+  }
+
+  /** Over a store that is there already: a copy, or what a node left that was killed. */
+  static reopen(kind: TurningKind, directory: string): TurningTenant {
+    return new TurningTenant(kind, directory)
+  }
+
+  get name(): string {
+    return [...this.registry.settings.view().tenants.keys()][0]!
+  }
+
+  /** One request: run again when it conflicts, and a few times when its view has passed. */
+  async request<T>(action: (objects: ObjectStore, partition: Partition) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      await this.ledger.barrier()
+      const identity = { tenant: this.name } as Parameters<OpenPartitions['contextOf']>[0]
+      const { guard, wrapping, space, partition: opened } = this.partitions.contextOf(identity)
+      const partition = await opened()
+      const { replica } = this
+      const records = new Records({ tenant: this.name, space, guard, wrapping, partition, replica, cache: this.#cache })
+      try {
+        const result = await action(new ObjectStore(records, Date.now()), partition)
+        const changes = await records.changes()
+        if (changes === undefined || (await this.ledger.commit(changes)).outcome === 'committed') return result
+      } catch (error) {
+        if (!(error instanceof KmipError && error.retry === 'newer-view') || attempt === 4) throw error
+      }
+    }
+  }
+
+  /** An AES key, or data of some bytes. */
+  create(dataLength?: number): Promise<string> {
+    return this.request(async (objects, partition) => {
+      const policy = { sensitive: false, extractable: true }
+      const key =
+        dataLength === undefined
+          ? await partition.generateKey({ algorithm: 'AES', length: 256 }, policy)
+          : await partition.importKey({ kind: 'data', type: undefined, value: new Secret(Buffer.alloc(dataLength, 7)) }, policy)
+      const object = newObject({
+        uniqueIdentifier: randomUUID(),
+        objectType: dataLength === undefined ? 'SymmetricKey' : 'OpaqueObject',
+        now: Math.floor(Date.now() / 1000),
+        given: [],
+        form: { keyFormatType: 'Raw' },
+        key,
+        digests: [],
+        protectionStorageMask: 1,
+        policy,
+      })
+      objects.create(object)
+      return object.uniqueIdentifier
+    })
+  }
+
+  destroy(id: string): Promise<void> {
+    return this.request(async (objects) => {
+      const object = await objects.open(id)
+      destroy(object, Math.floor(Date.now() / 1000))
+      await objects.save(object)
+    })
+  }
+
+  object(id: string): Promise<ManagedObject> {
+    return this.request((objects) => objects.open(id))
+  }
+
+  /** The value, in hexadecimal. */
+  reveal(id: string): Promise<string> {
+    return this.request(async (objects, partition) => {
+      const { value } = await partition.reveal(keyReference(await objects.openLiving(id)))
+      return Buffer.from(value.expose()).toString('hex')
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.partitions.close()
+    await this.ledger.close()
+  }
+
+  async remove(): Promise<void> {
+    await this.close()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
