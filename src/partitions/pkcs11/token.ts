@@ -3,6 +3,7 @@ import { KmipError } from '../../../spec/kmip-error.ts'
 import { hashes } from '../hashes.ts'
 import { readPrivateFile } from '../key-file.ts'
 import type { MechanismName } from '../partition.ts'
+import { CallPace } from './call-pace.ts'
 import { ckf, ckr, cku } from './constants.ts'
 import type { Cryptoki, Handle, Mechanism, Template } from './cryptoki.ts'
 import { type Doing, deviceError, isLost, pinRefusals } from './device-error.ts'
@@ -60,8 +61,8 @@ export class Token {
   readonly #refusedPins: RefusedPins
   /** Whether the module serves no other thread than this one, so that all calls are made on the spot. */
   #alone = false
-  /** A moving average of short calls, in milliseconds. */
-  #span = 0
+  /** Of short calls. */
+  readonly #pace = new CallPace()
 
   private constructor(options: TokenOptions, library: Cryptoki) {
     this.name = options.name
@@ -213,7 +214,7 @@ export class Token {
 
   /** Whether short calls are made on the spot: one call at a time, and each in microseconds. */
   get #direct(): boolean {
-    return this.#calls === undefined ? this.#span < directCallLimit : this.#calls === 'direct'
+    return this.#calls === undefined ? this.#pace.within(directCallLimit) : this.#calls === 'direct'
   }
 
   /** Ends its sessions, and with them its login and the objects that it made. */
@@ -261,7 +262,7 @@ export class Token {
   }
 
   #took(milliseconds: number, span: Span): void {
-    if (span === 'short') this.#span += (milliseconds - this.#span) / spanWindow
+    if (span === 'short') this.#pace.took(milliseconds)
   }
 
   #over(): DeviceFailure {
@@ -297,8 +298,6 @@ export class Token {
 }
 
 const digestNumbers: ReadonlySet<number> = new Set(Object.values(hashes).map(({ token }) => token.digest))
-/** Calls over which the average moves. */
-const spanWindow = 16
 
 function spanOf(data: Uint8Array): Span {
   return data.length > shortData ? 'long' : 'short'
