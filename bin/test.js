@@ -25,16 +25,26 @@ if (problems.length > 0) finish(problems.length)
 title('lint and format')
 count('lint', (await run(bin('biome'), ['check', '--error-on-warnings', '.'])).status === 0)
 
-title('tests')
-const files = process.argv.length > 2 ? process.argv.slice(2) : ['build/test/**/*.test.js']
-const tests = await run(bin('ava'), ['--concurrency', '2', ...files])
-const good = tests.output.match(/^\s*✔/gm)?.length ?? 0
-const bad = (tests.output.match(/^\s*✘ \[fail\]/gm)?.length ?? 0) + countIn(tests.output, /(\d+) tests? remained pending/)
-passed += good
-// A test file may end badly without a test that failed: it never passes for good.
-failed += tests.status === 0 ? bad : Math.max(bad, 1)
-if (good === 0) count('tests ran', false)
+// What needs the machine for itself comes last, and alone.
+const alone = 'build/test/chaos/chaos.test.js'
+const wanted = process.argv.slice(2)
+if (wanted.length > 0) await tests('tests', wanted)
+else {
+  await tests('tests', ['build/test/**/*.test.js', `!${alone}`])
+  await tests('tests of a cluster under faults', [alone])
+}
 finish(failed)
+
+async function tests(name, files) {
+  title(name)
+  const { output, status } = await run(bin('ava'), ['--concurrency', '2', ...files])
+  const good = output.match(/^\s*✔/gm)?.length ?? 0
+  const bad = (output.match(/^\s*✘ \[fail\]/gm)?.length ?? 0) + countIn(output, /(\d+) tests? remained pending/)
+  passed += good
+  // A test file may end badly without a test that failed: it never passes for good.
+  failed += status === 0 ? bad : Math.max(bad, 1)
+  if (good === 0) count(`${name} ran`, false)
+}
 
 function count(name, good) {
   if (good) passed++

@@ -97,8 +97,8 @@ export class KeyLoad {
         continue
       }
       const event = await this.#ask(client, node, key, input)
-      if (event.outcome !== 'answered') await sleep(pauseMilliseconds)
-      else if (event.answer === done && input.do in statesAfter) await this.#askTheOthers(node, key)
+      if (event.outcome === 'answered' && event.answer === done && input.do in statesAfter) await this.#askTheOthers(node, key)
+      await sleep(pauseMilliseconds)
     }
   }
 
@@ -195,5 +195,6 @@ const plans: Readonly<Record<'plain' | 'limited', Plans>> = {
 
 const contestants = 9
 const mostLocates = 8
+/** Between two operations of a client: nodes that share a machine with the load must not starve for it, or elections have no end. */
 const pauseMilliseconds = 20
 const othersMilliseconds = 100

@@ -130,14 +130,16 @@ async function run(cluster: ChaosCluster, seed: number, plantFile: string): Prom
     say,
   })
   if (options.minutes === undefined && performance.now() > end) lacking.push(...untimely(possible, seen))
+  // Nodes that do not serve answer nothing more.
+  const areWell = seen.problems.length === 0
   step = 'the last look at all keys'
-  await Promise.all(loads.map((load) => load.lookAtAll()))
+  if (areWell) await Promise.all(loads.map((load) => load.lookAtAll()))
   step = 'the judgement of the whole history'
   const violations = judge(history)
   step = 'the planted faults'
-  const plants = options.plants ? await findPlants({ loads: newLoads, file: plantFile }) : []
+  const plants = options.plants && areWell ? await findPlants({ loads: newLoads, file: plantFile }) : []
   step = 'the comparison of the replicas'
-  const differences = await replicaDifferences(cluster)
+  const differences = areWell ? await replicaDifferences(cluster) : []
   const report: ChaosReport = {
     seed,
     network: cluster.network.kind,
