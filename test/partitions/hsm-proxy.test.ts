@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -49,6 +49,43 @@ function software() {
   const rootSecret = new Secret(randomBytes(32))
   return openSoftwarePartition({ name: 'demo', rootSecret, ring: createSoftwarePartition({ name: 'demo', rootSecret }).ring })
 }
+
+test('streams live in the hsm process, and end with the connection of the worker that began them', async (t) => {
+  const options = { name: 'streams', ...hsm.token('streams'), sessions: 1 }
+  await createPkcs11Partition(options)
+  const inside = await openPkcs11Partition(options)
+  const path = join(folder, 'streams.sock')
+  const server = await serveHsm(path, new Map([['streams', inside]]))
+  t.teardown(async () => {
+    await server.close()
+    await inside.close()
+  })
+  const begin = async () => {
+    const connection = connectHsm(path)
+    t.teardown(() => connection.close())
+    const streams = connection.partition('streams').streams!
+    return { connection, streams, ...(await streams.beginHash('SHA_256')) }
+  }
+  const first = await begin()
+  t.is((await first.streams.update(first.stream, Buffer.from('ab'))).length, 0)
+  await t.throwsAsync(begin(), { message: /1 operations in parts are open/ })
+  await first.connection.close()
+  // The hsm process learns of it in a turn of its own.
+  const next = async (turns: number): ReturnType<typeof begin> => {
+    try {
+      return await begin()
+    } catch (error) {
+      if (turns === 0) throw error
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      return next(turns - 1)
+    }
+  }
+  const second = await next(500)
+  const { data } = await second.streams.end(second.stream, Buffer.from('abc'))
+  t.is(Buffer.from(data).toString('hex'), createHash('sha256').update('abc').digest('hex'))
+  await t.throwsAsync(second.streams.update(second.stream, Buffer.from('x')), { message: /no such stream/ })
+  second.streams.abandon(second.stream)
+})
 
 test('the socket is for its owner alone', async (t) => {
   const path = join(folder, 'mode.sock')

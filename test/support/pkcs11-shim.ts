@@ -8,10 +8,14 @@ const functions = {
   C_Initialize: 0,
   C_OpenSession: 12,
   C_Login: 18,
-  C_GenerateKey: 58,
   C_EncryptInit: 29,
   C_Encrypt: 30,
+  C_EncryptUpdate: 31,
+  C_EncryptFinal: 32,
+  C_DigestUpdate: 39,
   C_SignInit: 42,
+  C_SignUpdate: 44,
+  C_GenerateKey: 58,
   C_UnwrapKey: 61,
 } as const
 

@@ -1,6 +1,6 @@
 import type { KmipError, ResultReason } from '../../../spec/kmip-error.ts'
 import { Secret } from '../../objects/secret.ts'
-import type { Partition } from '../partition.ts'
+import type { Partition, PartitionStreams } from '../partition.ts'
 
 /** What a worker may ask of the hsm process. `close` is not among them: partitions there belong to the process. */
 export const remoteMethods = [
@@ -30,12 +30,17 @@ export const remoteMethods = [
 
 export type RemoteMethod = (typeof remoteMethods)[number]
 
+/** What a worker may ask of a partition's streams. Its streams end with its connection. */
+export const remoteStreamMethods = ['begin', 'beginHash', 'update', 'end', 'abandon'] as const satisfies readonly (keyof PartitionStreams)[]
+
+export type RemoteStreamMethod = (typeof remoteStreamMethods)[number]
+
 export interface Call {
   readonly id: number
   readonly partition: string
   /** That of the partition's definition, as far as the caller knows; undefined for one that never had another. */
   readonly epoch: number | undefined
-  readonly method: RemoteMethod
+  readonly method: RemoteMethod | `streams.${RemoteStreamMethod}`
   readonly arguments: readonly unknown[]
 }
 

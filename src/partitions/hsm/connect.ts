@@ -1,8 +1,8 @@
 import { createConnection, type Socket } from 'node:net'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { MessageStream } from '../../processes/message-stream.ts'
-import type { Partition } from '../partition.ts'
-import { type Answer, type Call, largestFrame, pack, type RemoteMethod, remoteMethods, unpack } from './calls.ts'
+import type { Partition, PartitionStreams } from '../partition.ts'
+import { type Answer, type Call, largestFrame, pack, remoteMethods, remoteStreamMethods, unpack } from './calls.ts'
 
 export interface HsmConnection {
   /**
@@ -52,7 +52,7 @@ class Connection {
     this.#path = path
   }
 
-  call({ name, epoch }: Called, method: RemoteMethod, values: readonly unknown[]): Promise<unknown> {
+  call({ name, epoch }: Called, method: Call['method'], values: readonly unknown[]): Promise<unknown> {
     if (this.#closed) return Promise.reject(new KmipError('GeneralFailure', 'The connection to the hsm process is closed.'))
     const live = this.#live ?? this.#connect()
     const id = this.#nextId++
@@ -103,10 +103,24 @@ function remotePartition(connection: Connection, called: Called): Partition {
   const methods = remoteMethods.map((method) => [method, (...values: unknown[]) => connection.call(called, method, values)])
   return {
     ...Object.fromEntries(methods),
+    streams: remoteStreams(connection, called),
     forget: (handle: string) => {
       // Nobody waits for it, and a process that is gone holds nothing.
       connection.call(called, 'forget', [handle]).catch(() => {})
     },
     close: async () => {},
   } as Partition
+}
+
+function remoteStreams(connection: Connection, called: Called): PartitionStreams {
+  const methods = remoteStreamMethods.map((method) => [
+    method,
+    (...values: unknown[]) => connection.call(called, `streams.${method}`, values),
+  ])
+  return {
+    ...Object.fromEntries(methods),
+    abandon: (stream: string) => {
+      connection.call(called, 'streams.abandon', [stream]).catch(() => {})
+    },
+  } as PartitionStreams
 }

@@ -4,6 +4,7 @@ import { KmipError } from '../../../spec/kmip-error.ts'
 import { MessageStream } from '../../processes/message-stream.ts'
 import type { Partition } from '../partition.ts'
 import { type Answer, type Call, largestFrame, pack, remoteMethods, unpack } from './calls.ts'
+import { StreamCalls } from './stream-calls.ts'
 
 export interface HsmServer {
   /** Closes the socket and every connection; the partitions stay open, they are the caller's. */
@@ -18,11 +19,15 @@ export async function serveHsm(socketPath: string, partitions: ReadonlyMap<strin
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
+    const streams = new StreamCalls()
+    socket.on('close', () => {
+      sockets.delete(socket)
+      streams.close()
+    })
     // A worker that goes away needs no answer.
     socket.on('error', () => {})
     const stream: MessageStream<Answer, Call> = new MessageStream(socket, largestFrame, (call) => {
-      void answer(partitions, call).then((message) => stream.send(message))
+      void answer(partitions, streams, call).then((message) => stream.send(message))
     })
   })
   // A socket file that a killed process left would be in the way.
@@ -45,16 +50,20 @@ export async function serveHsm(socketPath: string, partitions: ReadonlyMap<strin
   }
 }
 
-async function answer(partitions: ReadonlyMap<string, Partition>, call: Call): Promise<Answer> {
+async function answer(partitions: ReadonlyMap<string, Partition>, streams: StreamCalls, call: Call): Promise<Answer> {
   const { id } = call
   try {
     const partition = partitions.get(call.partition)
     if (partition === undefined)
       throw new KmipError('GeneralFailure', `Partition ${call.partition} is not open on this node; its log and /readyz say why.`)
-    if (!remoteMethods.includes(call.method)) throw new KmipError('GeneralFailure', `The hsm process has no call ${call.method}.`)
     if (call.epoch !== undefined) await partition.atEpoch?.(call.epoch)
-    const method = partition[call.method] as (...values: unknown[]) => unknown
-    return { id, result: pack(await method.apply(partition, call.arguments.map(unpack))) }
+    const values = call.arguments.map(unpack)
+    const streamed = streams.find(partition, call.method)
+    if (streamed !== undefined) return { id, result: await streamed(values) }
+    const known = remoteMethods.find((method) => method === call.method)
+    if (known === undefined) throw new KmipError('GeneralFailure', `The hsm process has no call ${call.method}.`)
+    const method = partition[known] as (...values: unknown[]) => unknown
+    return { id, result: pack(await method.apply(partition, values)) }
   } catch (error) {
     if (error instanceof KmipError) return { id, reason: error.reason, message: error.message, retry: error.retry }
     return {

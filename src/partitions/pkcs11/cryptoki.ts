@@ -78,14 +78,21 @@ export interface Cryptoki {
   C_FindObjectsFinal(session: Handle): void
   C_EncryptInit(session: Handle, mechanism: Mechanism, key: Handle): void
   C_Encrypt(session: Handle, data: Buffer, out: Buffer): Buffer
+  C_EncryptUpdate(session: Handle, data: Buffer, out: Buffer): Buffer
+  C_EncryptFinal(session: Handle, out: Buffer): Buffer
   C_DecryptInit(session: Handle, mechanism: Mechanism, key: Handle): void
   C_Decrypt(session: Handle, data: Buffer, out: Buffer): Buffer
+  C_DecryptUpdate(session: Handle, data: Buffer, out: Buffer): Buffer
+  C_DecryptFinal(session: Handle, out: Buffer): Buffer
   C_DigestInit(session: Handle, mechanism: Mechanism): void
   C_Digest(session: Handle, data: Buffer, out: Buffer): Buffer
+  C_DigestUpdate(session: Handle, data: Buffer): void
   C_DigestKey(session: Handle, key: Handle): void
   C_DigestFinal(session: Handle, out: Buffer): Buffer
   C_SignInit(session: Handle, mechanism: Mechanism, key: Handle): void
   C_Sign(session: Handle, data: Buffer, out: Buffer): Buffer
+  C_SignUpdate(session: Handle, data: Buffer): void
+  C_SignFinal(session: Handle, out: Buffer): Buffer
   C_VerifyInit(session: Handle, mechanism: Mechanism, key: Handle): void
   C_Verify(session: Handle, data: Buffer, signature: Buffer): boolean
   C_GenerateKey(session: Handle, mechanism: Mechanism, template: Template): Handle

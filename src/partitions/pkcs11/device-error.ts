@@ -66,6 +66,7 @@ export function isOfModule(error: unknown): boolean {
 /** The standard's error for what a device session threw. */
 export function deviceError(doing: Doing, error: unknown): KmipError {
   if (isLost(error)) return broken(doing, error)
+  if (codeOf(error) === ckr.SESSION_COUNT) return noSession(doing, error)
   return error instanceof DeviceFailure && error.phase === 'data' ? dataError(doing, error) : setupError(doing, error)
 }
 
@@ -107,6 +108,14 @@ function dataError(doing: Doing, error: unknown): KmipError {
 /** CKR_WRAPPED_KEY_INVALID to CKR_WRAPPING_KEY_TYPE_INCONSISTENT. */
 function isWrappedKeyError(code: number | undefined): boolean {
   return code !== undefined && code >= 0x110 && code <= 0x115
+}
+
+function noSession({ partition, mechanism }: Doing, error: unknown): KmipError {
+  return new KmipError(
+    'ServerLimitExceeded',
+    `The token of partition ${partition} gives no session for ${mechanism}: ${messageOf(error)}. Give the partition fewer sessions, or the token more.`,
+    { cause: error },
+  )
 }
 
 function broken(doing: Doing, error: unknown): KmipError {

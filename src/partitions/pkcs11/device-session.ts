@@ -1,6 +1,7 @@
 import { checkPrimeSync } from 'node:crypto'
 import { ckf, ckr } from './constants.ts'
 import type { Cryptoki, Handle, Mechanism, Template } from './cryptoki.ts'
+import { type PartsKind, partsCalls } from './device-parts.ts'
 
 /** Whether a call failed before data went in, when its mechanism and key were set up, or on the data. */
 export type Phase = 'setup' | 'data'
@@ -150,6 +151,29 @@ export class DeviceSession {
     this.#manage(() => this.#library.C_DestroyObject(this.#objects, object))
   }
 
+  /** A session for one operation in parts. Sessions belong to the process: any of its threads may take a part to it, one at a time. */
+  openParts(): Handle {
+    return this.#open()
+  }
+
+  /** `key` is none for a digest. */
+  beginParts(session: Handle, kind: PartsKind, mechanism: Mechanism, key: Handle | undefined): void {
+    this.#manage(() => partsCalls[kind].begin(this.#library, session, mechanism, key ?? noHandle))
+  }
+
+  updateParts(session: Handle, kind: PartsKind, data: Buffer, room: number): Buffer {
+    return this.#manage(() => partsCalls[kind].update(this.#library, session, data, room), 'data')
+  }
+
+  endParts(session: Handle, kind: PartsKind, room: number): Buffer {
+    return this.#manage(() => partsCalls[kind].end(this.#library, session, room), 'data')
+  }
+
+  /** Ends what is going on in it too. Never fails: a session that is gone is closed. */
+  closeParts(session: Handle): void {
+    this.#end(session)
+  }
+
   /** Never fails: a session that is gone is closed. */
   close(): void {
     for (const session of [this.#operations, this.#objects]) this.#end(session)
@@ -224,6 +248,7 @@ function clearErrorQueue(): void {
   checkPrimeSync(Buffer.of(3))
 }
 
+const noHandle = Buffer.alloc(8)
 /** RSA of 8,192 bits. */
 const longestSignature = 1024
 const longestDigest = 64

@@ -8,6 +8,12 @@ interface Holding {
   dropped: boolean
 }
 
+/** An object that is not destroyed before it is released. */
+export interface LentObject {
+  readonly object: Handle
+  release(): void
+}
+
 /**
  * The unwrapped keys in the token, as session objects, the least recently used destroyed first. An object in use
  * outlives its eviction until its last user is done.
@@ -26,13 +32,27 @@ export class HeldObjects {
 
   /** Runs an action on the object, made by `make` when it is not held; requests that miss at once share one making. */
   async use<T>(handle: string, form: string, make: () => Promise<Handle>, action: (object: Handle) => Promise<T>): Promise<T> {
+    const { object, release } = await this.lend(handle, form, make)
+    try {
+      return await action(object)
+    } finally {
+      release()
+    }
+  }
+
+  /** The same object until it is released, which is done once. */
+  async lend(handle: string, form: string, make: () => Promise<Handle>): Promise<LentObject> {
     const holding = this.#holdings.get(handle) ?? this.#hold(handle)
     holding.users++
-    try {
-      return await action(await this.#object(holding, form, make))
-    } finally {
+    const release = () => {
       holding.users--
       this.#release(holding)
+    }
+    try {
+      return { object: await this.#object(holding, form, make), release }
+    } catch (error) {
+      release()
+      throw error
     }
   }
 

@@ -22,12 +22,13 @@ import type {
 } from '../partition.ts'
 import { checkExtractable, checkRevealable } from '../policy.ts'
 import { checkSecretLength } from '../symmetric-keys.ts'
+import { StreamBeginner, type StreamGround } from './begin-stream.ts'
 import { tokenCipher, tokenWrap } from './ciphers.ts'
 import { ckk, ckm, cko } from './constants.ts'
 import type { Handle, Template } from './cryptoki.ts'
 import type { Doing } from './device-error.ts'
 import { newPairObjects, newSecretObject } from './generate.ts'
-import { HeldObjects } from './held-objects.ts'
+import { HeldObjects, type LentObject } from './held-objects.ts'
 import { checkCurve, checkLength, isAligned, withoutFill } from './keepable-keys.ts'
 import { numbersOf } from './mechanisms.ts'
 import { edwardsParams, fromDerSignature, fromSpki, toDerSignature, toEcPoint } from './public-key.ts'
@@ -35,6 +36,7 @@ import { macMechanism, numberSize, signInput } from './signatures.ts'
 import { attributes } from './template.ts'
 import { Token, type TokenOptions } from './token.ts'
 import { TokenKeys } from './token-keys.ts'
+import { TokenStreams } from './token-streams.ts'
 
 /** What a partition on a token needs to know. */
 export interface Pkcs11PartitionOptions extends TokenOptions {
@@ -64,11 +66,13 @@ export class Pkcs11Partition implements Partition {
   readonly #token: Token
   readonly #keys: TokenKeys
   readonly #held: HeldObjects
+  readonly streams: TokenStreams
 
   private constructor(token: Token, keys: TokenKeys, heldKeys: number) {
     this.#token = token
     this.#keys = keys
     this.#held = new HeldObjects({ count: heldKeys, bytes: Number.POSITIVE_INFINITY }, (object) => token.destroy(object))
+    this.streams = new TokenStreams(token.name, token.sessions, new StreamBeginner(this.#streamGround()))
   }
 
   /** @throws KmipError GeneralFailure, saying what is missing: pkcs11js, the module, the token, the PIN, or its keys. */
@@ -259,6 +263,7 @@ export class Pkcs11Partition implements Partition {
   }
 
   async close(): Promise<void> {
+    await this.streams.close()
     this.#held.clear()
     await this.#token.close()
   }
@@ -310,7 +315,7 @@ export class Pkcs11Partition implements Partition {
     return this.#token.create(this.#doing('wrapping data'), template)
   }
 
-  #cipher(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array) {
+  #cipher(key: KeyReference, mechanism: CipherMechanism, data: { readonly length: number }) {
     const algorithm = key.key.type?.algorithm ?? 'AES'
     const native = tokenCipher(this.#token, algorithm, mechanism, data.length)
     // Decryption with padding too takes whole blocks, but devices say so as a failure of the data: as it should be.
@@ -324,17 +329,39 @@ export class Pkcs11Partition implements Partition {
     return tokenWrap(this.#token, algorithm, mechanism, padWrap)
   }
 
+  async #use<T>(reference: KeyReference, use: Use, name: string, action: (object: Handle) => Promise<T>): Promise<T> {
+    const { object, release } = await this.#lend(reference, use, name)
+    try {
+      return await action(object)
+    } finally {
+      release()
+    }
+  }
+
   /** Lends the key as an object of the form that the use needs. */
-  #use<T>(reference: KeyReference, use: Use, name: string, action: (object: Handle) => Promise<T>): Promise<T> {
+  async #lend(reference: KeyReference, use: Use, name: string): Promise<LentObject> {
     const { key } = reference
     const form = formFor(use, key, name)
     const make = () => (form === 'public' ? this.#publicObject(key) : this.#keys.enter(key, 'stays', form === 'hmac'))
-    return this.#held.use(reference.handle, form, make, action)
+    return this.#held.lend(reference.handle, form, make)
   }
 
   async #publicObject(key: WrappedKey): Promise<Handle> {
     const template = publicTemplate(fromSpki(await this.#keys.openData(key)))
     return this.#token.create(this.#doing('public key'), template)
+  }
+
+  #streamGround(): StreamGround {
+    return {
+      token: this.#token,
+      offered: (name) => this.#offered(name),
+      cipher: (key, mechanism, data) => this.#cipher(key, mechanism, data),
+      mac: (mechanism) => macMechanism(this.#token, mechanism),
+      lend: (key, use, name) => this.#lend(key, use, name),
+      decrypt: (...values) => this.decrypt(...values),
+      sign: (...values) => this.sign(...values),
+      verify: (...values) => this.verify(...values),
+    }
   }
 
   #offered(name: string): string {

@@ -1,8 +1,9 @@
 import { KmipError } from '../../../spec/kmip-error.ts'
-import type { Partition } from '../partition.ts'
+import type { Partition, PartitionStreams } from '../partition.ts'
 import { isLost, isOfModule } from './device-error.ts'
 import { generationOf, initializeAgain } from './module.ts'
 import { Pkcs11Partition, type Pkcs11PartitionOptions } from './pkcs11-partition.ts'
+import { ReopeningStreams } from './reopening-streams.ts'
 
 /** Told at each change: what is wrong, with the cure, or undefined once it is open. */
 type Told = (problem: string | undefined) => void
@@ -60,6 +61,12 @@ export class ReopeningPartition implements Partition {
   readonly digest: Partition['digest'] = (...values) => this.#run((partition) => partition.digest(...values))
   readonly sealRecord: Partition['sealRecord'] = (...values) => this.#run((partition) => partition.sealRecord(...values))
   readonly checkRecord: Partition['checkRecord'] = (...values) => this.#run((partition) => partition.checkRecord(...values))
+  readonly streams: PartitionStreams = new ReopeningStreams({
+    name: () => this.#options.name,
+    begin: (action) => this.#run(async (partition) => ({ partition, opened: await action(partition.streams) })),
+    isOpen: (partition) => this.#current === partition,
+    lost: (partition, why) => this.#retire(partition, why),
+  })
 
   /** Never goes back: who asks for an earlier epoch has not heard of the turn yet, and cannot commit what it makes. */
   async atEpoch(epoch: number): Promise<void> {
@@ -70,7 +77,9 @@ export class ReopeningPartition implements Partition {
 
   /** Whether it is what these options describe, or can be with `atEpoch`. */
   isOf(options: Pkcs11PartitionOptions): boolean {
-    const same = (['name', 'module', 'parameters', 'token', 'serial', 'pinFile'] as const).every((key) => options[key] === this.#options[key])
+    const same = (['name', 'module', 'parameters', 'token', 'serial', 'pinFile'] as const).every(
+      (key) => options[key] === this.#options[key],
+    )
     return same && (options.epoch ?? 0) >= (this.#options.epoch ?? 0)
   }
 

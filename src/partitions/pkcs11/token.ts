@@ -7,6 +7,7 @@ import { CallPace } from './call-pace.ts'
 import { ckf, ckr, cku } from './constants.ts'
 import type { Cryptoki, Handle, Mechanism, Template } from './cryptoki.ts'
 import { type Doing, deviceError, isLost, pinRefusals } from './device-error.ts'
+import type { PartsKind } from './device-parts.ts'
 import { codeOf, DeviceFailure, DeviceSession, failure, type SessionCall } from './device-session.ts'
 import { type MechanismFacts, type TokenWays, waysOf } from './mechanisms.ts'
 import { duringCall, generationOf, openModule, releaseModule, tokensOf } from './module.ts'
@@ -50,6 +51,8 @@ export class Token {
   /** What it offers, and how it has each. */
   ways: TokenWays
   readonly details: Readonly<Record<string, string>>
+  /** How many calls are made at a time. */
+  readonly sessions: number
   readonly #library: Cryptoki
   readonly #module: string
   /** The module's generation that this belongs to. */
@@ -71,13 +74,14 @@ export class Token {
     this.#calls = options.calls
     this.#refusedPins = options.refusedPins ?? refusedHere
     this.#library = library
+    this.sessions = options.sessions ?? 8
     const token = findToken(options, library)
     this.#slot = token.slot
     this.#here = new DeviceSession(library, token.slot)
     this.#threads = new SessionThreads({
       module: options.module,
       slot: token.slot,
-      most: options.sessions ?? 8,
+      most: this.sessions,
       took: (milliseconds, short) => this.#took(milliseconds, short),
     })
     const info = library.C_GetInfo()
@@ -210,6 +214,27 @@ export class Token {
   /** Never fails: an object that is gone is as good as destroyed. */
   destroy(object: Handle): void {
     this.#call({ partition: this.name, mechanism: 'destroying an object' }, 'short', 'destroy', object).catch(() => {})
+  }
+
+  openParts(doing: Doing): Promise<Handle> {
+    return this.#call(doing, 'short', 'openParts')
+  }
+
+  beginParts(doing: Doing, session: Handle, kind: PartsKind, mechanism: Mechanism, key: Handle | undefined): Promise<void> {
+    return this.#call(doing, 'short', 'beginParts', session, kind, mechanism, key)
+  }
+
+  updateParts(doing: Doing, session: Handle, kind: PartsKind, data: Uint8Array, room: number): Promise<Buffer> {
+    return this.#call(doing, spanOf(data), 'updateParts', session, kind, asBuffer(data), room)
+  }
+
+  endParts(doing: Doing, session: Handle, kind: PartsKind, room: number): Promise<Buffer> {
+    return this.#call(doing, 'short', 'endParts', session, kind, room)
+  }
+
+  /** Never fails: a session that is gone is closed. */
+  async closeParts(session: Handle): Promise<void> {
+    await this.#call({ partition: this.name, mechanism: 'closing a session' }, 'short', 'closeParts', session).catch(() => {})
   }
 
   /** Whether short calls are made on the spot: one call at a time, and each in microseconds. */

@@ -1,8 +1,9 @@
 import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto'
+import { checkTag } from '../authentication-tag.ts'
 import { type AuthenticatedMechanism, isAuthenticated, padded, type SymmetricMechanism } from '../cipher-parameters.ts'
 import { checkCipherInParts } from '../in-parts.ts'
 import type { StreamEnd, StreamOperation } from '../partition.ts'
-import { checkTag, doesNotDecrypt, prepare, tagDoesNotMatch } from './ciphers.ts'
+import { doesNotDecrypt, prepare, tagDoesNotMatch } from './ciphers.ts'
 import { algorithmOf, attempt, type HeldKey } from './held-key.ts'
 import type { SoftwareStream } from './software-stream.ts'
 

@@ -1,5 +1,6 @@
 import { type CipherGCMTypes, createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
+import { checkTag } from '../authentication-tag.ts'
 import { type AuthenticatedMechanism, checkParameters, isAuthenticated, padded, type SymmetricMechanism } from '../cipher-parameters.ts'
 import { cipherName, lacks } from '../mechanisms.ts'
 import type { CipherMechanism, Ciphertext } from '../partition.ts'
@@ -84,16 +85,6 @@ const emptyWithAddress = Buffer.alloc(1).subarray(0, 0)
 
 export const doesNotDecrypt = 'The ciphertext does not decrypt: wrong key, IV or padding method, or altered ciphertext.'
 export const tagDoesNotMatch = 'The authentication tag does not match: wrong key, IV, additional data, or altered ciphertext.'
-
-/** @throws KmipError InvalidField when there is no tag, or one of another length than the mechanism's. */
-export function checkTag(mechanism: AuthenticatedMechanism, tag: Uint8Array | undefined): asserts tag is Uint8Array {
-  if (tag === undefined) throw new KmipError('InvalidField', 'Authenticated decryption needs the authentication tag, and none was given.')
-  if (tag.length === mechanism.tagLength) return
-  throw new KmipError(
-    'InvalidField',
-    `The authentication tag has ${tag.length} bytes; the tag length of this key is ${mechanism.tagLength}.`,
-  )
-}
 
 /** Ciphers that name their key's algorithm. */
 const streamKeys: Readonly<Record<string, string>> = { ChaCha20: 'ChaCha20', 'ChaCha20-Poly1305': 'ChaCha20Poly1305' }
