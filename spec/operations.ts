@@ -21,6 +21,7 @@ const stream = {
   initIndicator: { tag: 'InitIndicator', count: '?', since: '1.3' },
   finalIndicator: { tag: 'FinalIndicator', count: '?', since: '1.3' },
 } as const
+const asynchronous = { asynchronousCorrelationValue: { tag: 'AsynchronousCorrelationValue', count: '1' } } as const
 const streamed = { correlationValue: { tag: 'CorrelationValue', count: '?', since: '1.3' } } as const
 /** The names of Templates in a Template-Attribute (KMIP 1.4 §2.1.8): what they hold goes before the attributes given beside them. */
 const templatesOf = <B extends string>(beside: B) => ({ carrier: 'templates', tag: 'Name', beside, count: '?', until: '1.4' }) as const
@@ -45,6 +46,12 @@ export const operations = {
     clause: '6.1.2',
     request: { uniqueIdentifier: identifier, newAttribute: { carrier: 'attribute', tag: 'NewAttribute', count: '1' } },
     response: { uniqueIdentifier: identified, attribute: { carrier: 'attribute', tag: 'Attribute', count: '?', until: '1.4' } },
+  },
+  Cancel: {
+    since: '1.0',
+    clause: '6.1.5',
+    request: asynchronous,
+    response: { ...asynchronous, cancellationResult: { tag: 'CancellationResult', count: '1' } },
   },
   Create: {
     since: '1.0',
@@ -215,6 +222,14 @@ export const operations = {
     },
     response: { uniqueIdentifier: identified, attribute: { carrier: 'attribute', tag: 'Attribute', count: '?', until: '1.4' } },
   },
+  /** Answered by the Batch Item of the operation that was asked for. */
+  Poll: { since: '1.0', clause: '6.1.38', request: asynchronous, response: {} },
+  Process: {
+    since: '2.1',
+    clause: '6.1.39',
+    request: asynchronous,
+    response: { asynchronousCorrelationValue: { tag: 'AsynchronousCorrelationValue', count: '?' } },
+  },
   Query: {
     since: '1.0',
     clause: '6.1.40',
@@ -235,6 +250,15 @@ export const operations = {
       defaultsInformation: { tag: 'DefaultsInformation', count: '?', since: '2.0' },
       protectionStorageMasks: { tag: 'ProtectionStorageMasks', count: '?', since: '2.0' },
     },
+  },
+  QueryAsynchronousRequests: {
+    since: '2.1',
+    clause: '6.1.41',
+    request: {
+      asynchronousCorrelationValues: { tag: 'AsynchronousCorrelationValues', count: '?' },
+      operations: { tag: 'Operations', count: '?' },
+    },
+    response: { asynchronousRequests: { tag: 'AsynchronousRequest', count: '*' } },
   },
   Register: {
     since: '1.0',

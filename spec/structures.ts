@@ -291,6 +291,16 @@ export const structures = {
   },
   TicketCredential: { ticket: { tag: 'Ticket', count: '1' } },
   Ticket: { ticketType: { tag: 'TicketType', count: '1' }, ticketValue: { tag: 'TicketValue', count: '1' } },
+  // Asynchronous requests (KMIP 2.1 §7)
+  AsynchronousCorrelationValues: { values: { tag: 'AsynchronousCorrelationValue', count: '*' } },
+  Operations: { operations: { tag: 'Operation', count: '*' } },
+  AsynchronousRequest: {
+    asynchronousCorrelationValue: { tag: 'AsynchronousCorrelationValue', count: '1' },
+    operation: { tag: 'Operation', count: '1' },
+    submissionDate: { tag: 'SubmissionDate', type: 'DateTimeExtended', count: '1' },
+    processingStage: { tag: 'ProcessingStage', count: '1' },
+  },
+
   MessageExtension: {
     vendorIdentification: { tag: 'VendorIdentification', count: '1' },
     criticalityIndicator: { tag: 'CriticalityIndicator', count: '1' },

@@ -29,6 +29,7 @@ const limitTexts: Readonly<Record<keyof ServerLimits, string>> = {
   depth: 'Structures inside structures of one message.',
   items: 'Items in the tree of one message.',
   ticketsPerTenant: 'Tickets of Login that a tenant may have at a time, in the whole cluster.',
+  jobsPerTenant: 'Asynchronous requests of a tenant, in the whole cluster, that wait to be carried out or polled.',
   streams: 'Cryptographic operations in parts (Init Indicator) that one worker has open.',
   streamsPerTenant: 'Those of one tenant.',
   streamIdleTimeout: 'Milliseconds without a part after which such an operation ends.',

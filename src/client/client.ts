@@ -4,7 +4,14 @@ import type { OperationName } from '../../spec/operations.ts'
 import { isRepeatable } from '../../spec/tresor-extension.ts'
 import type { RequestPayload, ResponsePayload, StructureValue } from '../../spec/values.ts'
 import type { Version } from '../../spec/versions.ts'
-import { encodeRequest, parseResponse, type RequestHeader, type RequestItem, type ResponseItem } from '../messages/index.ts'
+import {
+  type AnsweredItem,
+  encodeRequest,
+  parseResponse,
+  type RequestHeader,
+  type RequestItem,
+  type ResponseItem,
+} from '../messages/index.ts'
 import { type Connection, type ConnectionOptions, type Credentials, defaultConnectionOptions, type Endpoint } from './connection.ts'
 import { Delivery, type DeliveryOptions, retryOf } from './delivery.ts'
 import { Pool } from './pool.ts'
@@ -89,7 +96,7 @@ export class Client {
   }
 
   /** Several operations in one message, carried out in order; the answers in the same order, fewer when the server stopped. */
-  async batch(items: readonly RequestItem[], options: BatchOptions = {}): Promise<readonly ResponseItem[]> {
+  async batch(items: readonly RequestItem[], options: BatchOptions = {}): Promise<readonly AnsweredItem[]> {
     const sent = items.map((item, index) => ({
       ...this.#extended(item),
       ...(items.length === 1 ? {} : { uniqueBatchItemId: batchItemId(index) }),
@@ -100,7 +107,7 @@ export class Client {
       repeat: repeatOf(sent),
     }
     const response = await new Delivery(() => this.#pool.candidates(), request, this.#failover).run()
-    return response.items
+    return response.items.map(answeredNow)
   }
 
   /** The nodes in the order given, and whether each is trusted to answer now; one that is not is probed until it is. */
@@ -138,6 +145,12 @@ export class Client {
 }
 
 const idempotencyKeyLength = 16
+
+function answeredNow(item: ResponseItem): AnsweredItem {
+  if (item.status !== 'OperationPending') return item
+  const error = new KmipError('GeneralFailure', 'The server means to answer later, which this client did not ask for')
+  return { operation: item.operation, status: 'OperationFailed', error }
+}
 
 function batchItemId(index: number): Uint8Array {
   const id = Buffer.alloc(2)

@@ -1,6 +1,8 @@
 /** KMIP messages in one internal form, whatever version and encoding they came in. */
 export type {
+  AnsweredItem,
   FailedItem,
+  PendingItem,
   RequestHeader,
   RequestItem,
   RequestMessage,

@@ -53,7 +53,19 @@ export type ResponseItem =
         readonly payload: ResponsePayload<O>
       }
     }[OperationName]
+  | PendingItem
   | FailedItem
+
+/** What a request that was to be answered at once is answered. */
+export type AnsweredItem = Exclude<ResponseItem, PendingItem>
+
+/** The answer comes later, to a Poll with this value (KMIP 2.1 §9.1). */
+export interface PendingItem {
+  readonly operation: OperationName
+  readonly uniqueBatchItemId?: Uint8Array | undefined
+  readonly status: 'OperationPending'
+  readonly asynchronousCorrelationValue: Uint8Array
+}
 
 export interface FailedItem {
   /** Whether the answer says how to try again, as the request wanted. */

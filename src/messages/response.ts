@@ -1,6 +1,7 @@
-import type { EnumerationValue } from '../../spec/enumerations.ts'
+import { type EnumerationValue, enumerations } from '../../spec/enumerations.ts'
 import { KmipError } from '../../spec/kmip-error.ts'
 import { responseHeader as headerRow, responseBatchItem as itemRow } from '../../spec/messages.ts'
+import type { OperationName } from '../../spec/operations.ts'
 import { reasonIn } from '../../spec/reasons.ts'
 import { tags } from '../../spec/tags.ts'
 import type { ValueOf } from '../../spec/values.ts'
@@ -8,7 +9,7 @@ import { type DecodeLimits, decode, defaultLimits, encode, encodedLength, type I
 import { type Dialect, dialectOf } from './dialect.ts'
 import { enumerationTable } from './enumeration-table.ts'
 import { Layout } from './field.ts'
-import type { FailedItem, ResponseItem, ResponseMessage } from './message.ts'
+import type { FailedItem, PendingItem, ResponseItem, ResponseMessage } from './message.ts'
 import { saidVersion, servedVersion, versionItem } from './protocol-version.ts'
 import type { Fields, Reader } from './reader.ts'
 import { readerOf } from './structure-reader.ts'
@@ -82,6 +83,7 @@ const tag = {
   batchItem: tags.BatchItem.tag,
   operation: tags.Operation.tag,
   itemId: tags.UniqueBatchItemID.tag,
+  asynchronous: tags.AsynchronousCorrelationValue.tag,
   status: tags.ResultStatus.tag,
   reason: tags.ResultReason.tag,
   resultMessage: tags.ResultMessage.tag,
@@ -101,6 +103,7 @@ function headerItem(dialect: Dialect, message: ResponseMessage): Item {
 
 function batchItem(writer: StructureWriter, item: ResponseItem): Item {
   if (item.status === 'OperationFailed') return failedItem(writer.dialect, item)
+  if (item.status === 'OperationPending') return pendingItem(writer.dialect, item)
   const operation = writer.dialect.operationsByName.get(item.operation)
   const payload = operation === undefined ? undefined : writer.structure(tag.payload, item.payload as unknown as Fields, operation.response)
   if (operation === undefined || payload === undefined) return failedItem(writer.dialect, inexpressible(writer.dialect, item))
@@ -108,6 +111,21 @@ function batchItem(writer: StructureWriter, item: ResponseItem): Item {
   if (item.uniqueBatchItemId !== undefined) items.push({ tag: tag.itemId, type: 'ByteString', value: item.uniqueBatchItemId })
   items.push({ tag: tag.status, type: 'Enumeration', value: item.status === 'Success' ? status.success : status.undone }, payload)
   return { tag: tag.batchItem, type: 'Structure', value: items }
+}
+
+function pendingItem(dialect: Dialect, item: PendingItem): Item {
+  const items: Item[] = [{ tag: tag.operation, type: 'Enumeration', value: operationNumber(dialect, item.operation) }]
+  if (item.uniqueBatchItemId !== undefined) items.push({ tag: tag.itemId, type: 'ByteString', value: item.uniqueBatchItemId })
+  items.push(
+    { tag: tag.status, type: 'Enumeration', value: status.pending },
+    { tag: tag.asynchronous, type: 'ByteString', value: item.asynchronousCorrelationValue },
+  )
+  return { tag: tag.batchItem, type: 'Structure', value: items }
+}
+
+/** Of one that the client's version may not know: another version asked for it. */
+function operationNumber(dialect: Dialect, operation: OperationName): number {
+  return dialect.operationsByName.get(operation)?.value ?? enumerations.Operation[operation].value
 }
 
 function failedItem(dialect: Dialect, item: FailedItem): Item {
@@ -153,7 +171,9 @@ function readItem(reader: Reader, item: Item): ResponseItem {
     typeof itemRow
   >
   const operation = operationValue === undefined ? undefined : reader.dialect.operationsByValue.get(operationValue)
-  const { uniqueBatchItemId, resultStatus } = fields
+  const { uniqueBatchItemId, resultStatus, asynchronousCorrelationValue } = fields
+  if (resultStatus === 'OperationPending' && operation !== undefined && asynchronousCorrelationValue !== undefined)
+    return { operation: operation.name, uniqueBatchItemId, status: resultStatus, asynchronousCorrelationValue }
   if (resultStatus !== 'Success' && resultStatus !== 'OperationUndone') {
     const retry = readRetry(fields.messageExtensions)
     const error = new KmipError(fields.resultReason ?? 'GeneralFailure', fields.resultMessage ?? silence[resultStatus], { retry })
@@ -173,7 +193,7 @@ function payloadItems(item: Item | undefined): readonly Item[] {
 /** What is said of a failure that the server says nothing about. */
 const silence = {
   OperationFailed: 'The server says that it failed, and no more',
-  OperationPending: 'The server means to answer later, which this client did not ask for',
+  OperationPending: 'The server means to answer later, but does not say how to ask for it',
 } as const
 
 interface ResponseLayouts {
@@ -197,4 +217,9 @@ const layouts = new Map<Dialect, ResponseLayouts>()
 
 const statuses = enumerationTable('ResultStatus', undefined).numbers
 const numberOf = (name: EnumerationValue<'ResultStatus'>): number => statuses.get(name) as number
-const status = { success: numberOf('Success'), failed: numberOf('OperationFailed'), undone: numberOf('OperationUndone') } as const
+const status = {
+  success: numberOf('Success'),
+  failed: numberOf('OperationFailed'),
+  pending: numberOf('OperationPending'),
+  undone: numberOf('OperationUndone'),
+} as const

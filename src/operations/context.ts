@@ -3,6 +3,7 @@ import type { OperationName } from '../../spec/operations.ts'
 import type { RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import type { Version } from '../../spec/versions.ts'
 import type { Partition } from '../partitions/partition.ts'
+import type { Jobs } from './jobs.ts'
 import type { ObjectStore } from './object-store.ts'
 import type { Streams } from './streams.ts'
 import type { Tickets } from './tickets.ts'
@@ -34,6 +35,7 @@ export interface Context {
   /** Cryptographic operations in parts. */
   readonly streams: Streams
   readonly tickets: Tickets
+  readonly jobs: Jobs
   readonly server: ServerFacts
   /**
    * How the client's protocol tells apart the instances of one attribute: in 1.x by Attribute Index, which is 0 where none is given
@@ -53,6 +55,11 @@ export interface OperationEntry<O extends OperationName> {
   readonly permission: Permission
   /** Whether a request that names no object means the ID Placeholder (KMIP 2.1 §5.4). The dispatcher fills `uniqueIdentifier` in. */
   readonly needsObject: boolean
+  /**
+   * Whether its answer may come later: when the client insists; `preferred`, also when the client leaves it to the server. Absent for what is
+   * about the connection or other requests, and for what hands out keys: such an answer is not kept.
+   */
+  readonly later?: 'possible' | 'preferred'
   /** The identifier that becomes the ID Placeholder after success; null clears it. */
   readonly placeholder?: (response: ResponsePayload<O>, request: RequestPayload<O>) => string | null | undefined
 }

@@ -75,7 +75,7 @@ const answers: { readonly [F in QueryFunction]?: (context: Context) => Promise<P
     capabilityInformation: [
       {
         streamingCapability: partition.streams !== undefined,
-        asynchronousCapability: false,
+        asynchronousCapability: true,
         attestationCapability: false,
         batchUndoCapability: true,
         batchContinueCapability: true,

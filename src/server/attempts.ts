@@ -5,12 +5,16 @@ import type { RequestHeader, RequestMessage } from '../messages/index.ts'
 import { type Context, operationTable } from '../operations/index.ts'
 import type { ObjectStore } from '../operations/object-store.ts'
 import type { Partition } from '../partitions/index.ts'
+import type { ChangeSet } from '../store/index.ts'
 import type { Identity, OpenPartitions, Settings, TenantContext, TenantId } from '../tenants/index.ts'
+import type { Claims } from './claims.ts'
 import type { Attempt } from './dispatch.ts'
 import type { AnswersKept } from './kept-answers.ts'
 import type { ServerLimits } from './limits.ts'
+import type { JobWork, RequestJobs, RequestJobsParts } from './request-jobs.ts'
 import type { StreamRequests } from './request-streams.ts'
-import { CheckedTickets, type RequestTickets, type RequestTicketsParts } from './request-tickets.ts'
+import type { RequestTickets, RequestTicketsParts } from './request-tickets.ts'
+import { CheckedSettings } from './sealed-settings.ts'
 
 /** One request's objects, as the composition root joins them of store and partition. */
 export type BeginUnit = (
@@ -20,20 +24,26 @@ export type BeginUnit = (
 ) => { readonly objects: ObjectStore; readonly records: RequestRecords }
 
 /** A unit of work, as far as the store goes. */
-type RequestRecords = Pick<Attempt, 'savepoint' | 'changes'> & {
+interface RequestRecords {
+  savepoint(): number
   rollback(savepoint: number): void
+  changes(): Promise<ChangeSet | undefined> | undefined
   keptAt(milliseconds: number): AnswersKept
   tickets(of: TicketsOf): RequestTickets
+  jobs(of: JobsOf): RequestJobs
 }
 
 type TicketsOf = Pick<RequestTicketsParts, 'checked' | 'limit' | 'now' | 'view' | 'identity' | 'provenBy'>
+
+type JobsOf = Pick<RequestJobsParts, 'checked' | 'claims' | 'work' | 'limit' | 'now' | 'user'>
 
 export interface AttemptsParts {
   readonly settings: Settings
   readonly partitions: OpenPartitions
   readonly beginUnit: BeginUnit
   readonly streams: StreamRequests
-  readonly limits: Pick<ServerLimits, 'ticketsPerTenant'>
+  readonly claims: Claims
+  readonly limits: Pick<ServerLimits, 'ticketsPerTenant' | 'jobsPerTenant'>
   readonly serverName: string
   readonly serverVersion: string
 }
@@ -43,7 +53,8 @@ export class Attempts {
   readonly #parts: AttemptsParts
   readonly #reach: Reach
   readonly #facts: Readonly<Record<Version, VersionFacts>>
-  readonly #checked = new CheckedTickets()
+  readonly #checked = new CheckedSettings()
+  #work: JobWork = noWork
 
   constructor(parts: AttemptsParts) {
     this.#parts = parts
@@ -51,15 +62,31 @@ export class Attempts {
     this.#facts = factsByVersion(parts)
   }
 
-  /** @throws KmipError when the tenant's partition cannot be used; InvalidTicket */
-  begin(identity: Identity, message: RequestMessage, milliseconds: number): Attempt | Promise<Attempt> {
+  /**
+   * @param certificate the client's, DER
+   * @throws KmipError when the tenant's partition cannot be used; InvalidTicket
+   */
+  begin(identity: Identity, message: RequestMessage, milliseconds: number, certificate: Uint8Array): Attempt | Promise<Attempt> {
     const reached = this.#reach.of(identity)
-    const enter = (where: Reached) => this.#enter(where, identity, message, milliseconds)
+    const enter = (where: Reached) => this.#enter(where, { identity, message, milliseconds, certificate })
     return reached instanceof Promise ? reached.then(enter) : enter(reached)
   }
 
-  #enter(reached: Reached, identity: Identity, message: RequestMessage, milliseconds: number): Attempt | Promise<Attempt> {
+  /** The jobs of a tenant for the process itself, whoever asked for them. @throws KmipError as `begin` */
+  async beginFor(tenant: TenantId, milliseconds: number): Promise<{ readonly jobs: RequestJobs } & Pick<RequestRecords, 'changes'>> {
+    const reached = await this.#reach.of({ tenant })
+    const { records } = this.#parts.beginUnit(reached.tenant, reached.partition, milliseconds)
+    return { jobs: this.#jobs(records, '', milliseconds), changes: () => records.changes() }
+  }
+
+  /** What is made here to be answered later, and who carries it out. */
+  workWith(work: JobWork): void {
+    this.#work = work
+  }
+
+  #enter(reached: Reached, request: Request): Attempt | Promise<Attempt> {
     const { settings, beginUnit, limits } = this.#parts
+    const { identity, message, milliseconds } = request
     const { header } = message
     const unit = beginUnit(reached.tenant, reached.partition, milliseconds)
     const ticket = ticketIn(header)
@@ -71,29 +98,32 @@ export class Attempts {
       identity,
       provenBy: header.credentials.length > (ticket === undefined ? 0 : 1) ? 'password' : 'certificate',
     })
-    const entered = { ...reached, ...unit, tickets, message, milliseconds }
-    if (ticket === undefined) return this.#attempt(entered, identity)
+    const entered = { ...reached, ...unit, ...request, tickets }
+    if (ticket === undefined) return this.#attempt(entered)
     return tickets.admit(ticket).then((admitted) => {
-      const attempt = this.#attempt(entered, admitted)
+      const attempt = this.#attempt({ ...entered, identity: admitted })
       const start = unit.records.savepoint()
       const spent = async () => {
         unit.records.rollback(start)
         return await unit.records.changes()
       }
-      return { ...attempt, identity: admitted, spend: (bytes) => tickets.use(bytes), spent }
+      return { ...attempt, identity: admitted, spend: tickets.isMetered ? (bytes) => tickets.use(bytes) : undefined, spent }
     })
   }
 
-  #attempt({ policy, partition, objects, records, tickets, message, milliseconds }: Entered, identity: Identity): Attempt {
+  #attempt({ policy, partition, objects, records, tickets, message, milliseconds, identity, certificate }: Entered): Attempt {
     const { streams } = this.#parts
+    const jobs = this.#jobs(records, identity.user, milliseconds)
     const { server, attributeInstances } = this.#facts[message.header.version]
     const run = streams.run(message, identity, partition)
     const now = Math.floor(milliseconds / 1000)
-    const common = { now, nowMilliseconds: milliseconds, objects, partition, streams: run, tickets }
+    const common = { now, nowMilliseconds: milliseconds, objects, partition, streams: run, tickets, jobs }
     const marks: { readonly records: number; readonly parts: number }[] = []
     return {
       context: { ...common, server, attributeInstances, policy },
       kept: records.keptAt(milliseconds),
+      jobs,
+      submit: (item, header) => jobs.submit(item, header, { certificate }),
       savepoint: () => marks.push({ records: records.savepoint(), parts: run.mark }) - 1,
       rollback: (to) => {
         const mark = marks[to]
@@ -107,6 +137,19 @@ export class Attempts {
       },
     }
   }
+
+  #jobs(records: RequestRecords, user: string, now: number): RequestJobs {
+    const { claims, limits } = this.#parts
+    return records.jobs({ checked: this.#checked, claims, work: this.#work, limit: limits.jobsPerTenant, now, user })
+  }
+}
+
+/** A request, and who makes it. */
+interface Request {
+  readonly identity: Identity
+  readonly message: RequestMessage
+  readonly milliseconds: number
+  readonly certificate: Uint8Array
 }
 
 /** The value of a request's ticket. @throws KmipError InvalidTicket for several: one request is let in by one. */
@@ -117,10 +160,8 @@ function ticketIn({ credentials }: RequestHeader): Uint8Array | undefined {
   return (tickets[0]?.credentialValue as { readonly ticket: { readonly ticketValue: Uint8Array } } | undefined)?.ticket.ticketValue
 }
 
-interface Entered extends Reached, ReturnType<BeginUnit> {
+interface Entered extends Request, Reached, ReturnType<BeginUnit> {
   readonly tickets: RequestTickets
-  readonly message: RequestMessage
-  readonly milliseconds: number
 }
 
 /** What a tenant's requests need, its partition open. */
@@ -143,7 +184,7 @@ class Reach {
   }
 
   /** @throws KmipError when the tenant was removed or its partition cannot be opened */
-  of(identity: Identity): Reached | Promise<Reached> {
+  of(identity: Pick<Identity, 'tenant'>): Reached | Promise<Reached> {
     const { generation } = this.#settings.view()
     if (generation !== this.#generation) {
       this.#kept.clear()
@@ -152,7 +193,7 @@ class Reach {
     return this.#kept.get(identity.tenant) ?? this.#open(identity, generation)
   }
 
-  async #open(identity: Identity, generation: number): Promise<Reached> {
+  async #open(identity: Pick<Identity, 'tenant'>, generation: number): Promise<Reached> {
     const tenant = this.#partitions.contextOf(identity)
     const { defaultSensitive: sensitive, defaultExtractable: extractable } = tenant.tenant.policy
     const reached = { tenant, partition: await tenant.partition(), policy: { sensitive, extractable } }
@@ -160,6 +201,8 @@ class Reach {
     return reached
   }
 }
+
+const noWork: JobWork = { settle: async () => undefined, hurry: async () => undefined, isRunning: () => false }
 
 type VersionFacts = Pick<Context, 'server' | 'attributeInstances'>
 

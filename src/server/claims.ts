@@ -45,6 +45,11 @@ export class Claims {
     return names
   }
 
+  /** Whether somebody has it, or it was set free. */
+  isClaimed(name: string): boolean {
+    return this.#parts.replica.read(this.#place(name)) !== undefined
+  }
+
   /** Takes a claim that nobody has, or that was not renewed for so long. To be called again and again; resolves with whether it is this process's. */
   async take(name: string): Promise<boolean> {
     const { replica, ledger, elapsed, patience } = this.#parts

@@ -6,6 +6,7 @@ import { isRepeatable, type RepeatableOperation } from '../../spec/tresor-extens
 import type { Identifier, RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import {
   type FailedItem,
+  type RequestHeader,
   type RequestItem,
   type RequestMessage,
   type ResponseItem,
@@ -13,13 +14,15 @@ import {
   tooLarge,
   type UnreadableItem,
 } from '../messages/index.ts'
-import { type Context, madeIdentifiers, type OperationEntry, repeatedAnswer } from '../operations/index.ts'
+import { type Context, madeIdentifiers, type OperationEntry, PolledAnswer, repeatedAnswer } from '../operations/index.ts'
 import type { ChangeSet, CommitOutcome } from '../store/index.ts'
 import { demand, type Identity } from '../tenants/index.ts'
+import { isAnsweredLater } from './answered-later.ts'
 import { BatchIdentifiers } from './batch-identifiers.ts'
 import type { AnswersKept, Repeated } from './kept-answers.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { RequestJobs } from './request-jobs.ts'
 
 /** One attempt at a request: the view that its handlers get, and what they staged. */
 export interface Attempt {
@@ -28,6 +31,10 @@ export interface Attempt {
   readonly kept: AnswersKept
   /** Who makes the request, where a ticket says so. */
   readonly identity?: Identity
+  /** Those of the request that are answered later. */
+  readonly jobs: Pick<RequestJobs, 'load' | 'finish' | 'made'>
+  /** Stages an item to be answered later; undefined when it cannot be and the client leaves it open. @throws KmipError */
+  submit(item: RequestItem, header: RequestHeader): Promise<Uint8Array | undefined>
   /** Takes a Batch Item off what the request's ticket may do; undefined when nothing counts. @throws KmipError UsageLimitExceeded */
   readonly spend?: ((bytes: number) => Promise<void>) | undefined
   /** What the request costs its ticket though nothing that it did stays; staged for the commit. */
@@ -36,8 +43,8 @@ export interface Attempt {
   savepoint(): number
   /** Drops what was staged since the mark, and ends streams that took a part since. */
   rollback(savepoint: number): Promise<void> | undefined
-  /** All that was staged, sealed; undefined when that is nothing. */
-  changes(): Promise<ChangeSet | undefined> | undefined
+  /** All that was staged, sealed; undefined when that is nothing. The answers are those of the items. */
+  changes(answers: readonly ResponseItem[]): Promise<ChangeSet | undefined> | undefined
 }
 
 /** Who sends requests on a connection. */
@@ -61,11 +68,13 @@ export interface DispatchDoors<C extends Caller = Caller> {
   barrier(caller: C, bound: Bound): Promise<void>
   commit(changes: ChangeSet, caller: C): Promise<CommitOutcome>
   /** @throws KmipError when the tenant's partition cannot be used. */
-  begin(identity: Identity, message: RequestMessage, milliseconds: number): Attempt | Promise<Attempt>
+  begin(identity: Identity, message: RequestMessage, milliseconds: number, caller: C): Attempt | Promise<Attempt>
   /** The request is refused though its items have run: what they began outside the store ends. */
   dropped?(message: RequestMessage): Promise<void> | undefined
   /** Who the caller is as of the barrier just passed, narrowed by the request's credentials. @throws KmipError */
   identify(caller: C, message: RequestMessage): Identity | Promise<Identity>
+  /** Items were committed that are answered later: to be carried out. */
+  submitted?(names: readonly string[]): void
   /** Bytes of an answer in its binary form. */
   size(response: ResponseMessage): number
   /** Milliseconds since 1970. */
@@ -89,8 +98,6 @@ const itemsPerTurn = 32
  */
 export async function dispatch<C extends Caller>(message: RequestMessage, caller: C, doors: DispatchDoors<C>): Promise<ResponseMessage> {
   const milliseconds = doors.now()
-  const refused = refusal(message)
-  if (refused !== undefined) return respond(message, milliseconds, refuseAll(message, refused))
   try {
     for (let attempt = 1; ; attempt++) {
       // What it met is newer than what it saw: an earlier barrier would show it the same again.
@@ -161,13 +168,13 @@ class Run<C extends Caller> {
     }
     const identified = doors.identify(this.#caller, message)
     this.#identity = identified instanceof Promise ? await identified : identified
-    const begun = doors.begin(this.#identity, message, this.#milliseconds)
+    const begun = doors.begin(this.#identity, message, this.#milliseconds, this.#caller)
     const attempt = begun instanceof Promise ? await begun : begun
     if (attempt.identity !== undefined) this.#identity = attempt.identity
     const done = await this.#items(attempt)
     if (done === 'undone') await doors.dropped?.(message)
     const answers = done === 'undone' ? this.#undone : done
-    const staged = done === 'undone' ? attempt.spent?.() : attempt.changes()
+    const staged = done === 'undone' ? attempt.spent?.() : attempt.changes(answers)
     const changes = staged && (await staged)
     if (changes === undefined) return this.#respond(answers)
     // An answer that could not be written must not be found out after the commit.
@@ -175,7 +182,10 @@ class Run<C extends Caller> {
     const began = performance.now()
     const result = await doors.commit(changes, this.#caller)
     doors.metrics.commit.observe(performance.now() - began)
-    if (result.outcome === 'committed') return this.#respond(answers)
+    if (result.outcome === 'committed') {
+      if (message.header.asynchronousIndicator !== 'Prohibited') doors.submitted?.(attempt.jobs.made)
+      return this.#respond(answers)
+    }
     if (result.outcome === 'conflict') return 'conflict'
     await doors.dropped?.(message)
     doors.metrics.unknownOutcomes++
@@ -191,6 +201,8 @@ class Run<C extends Caller> {
   }
 
   #undone: ResponseItem[] = []
+  /** The answer that a Poll told last: its failure is none of the Poll's. */
+  #told: ResponseItem | undefined
 
   async #items(attempt: Attempt): Promise<ResponseItem[] | 'undone'> {
     const { header, items } = this.#message
@@ -210,7 +222,7 @@ class Run<C extends Caller> {
         }
       }
       answers.push(answer)
-      if (answer.status !== 'OperationFailed') {
+      if (answer.status !== 'OperationFailed' || answer === this.#told) {
         if (this.#identifiers !== undefined && index % itemsPerTurn === itemsPerTurn - 1) await nextTurn()
         continue
       }
@@ -223,7 +235,8 @@ class Run<C extends Caller> {
     return answers
   }
 
-  async #item(item: RequestItem | UnreadableItem, { context, kept, spend }: Attempt): Promise<ResponseItem> {
+  async #item(item: RequestItem | UnreadableItem, attempt: Attempt): Promise<ResponseItem> {
+    const { context, kept, spend } = attempt
     const began = performance.now()
     let answer: ResponseItem
     try {
@@ -233,6 +246,11 @@ class Run<C extends Caller> {
       if (entry.permission !== 'none' && entry.permission !== 'own') demand(this.#identity, entry.permission)
       if (spend !== undefined) await spend(dataLength(item.payload))
       const payload = this.#resolved(item.operation, entry, item.payload as RequestPayload<OperationName>)
+      const later = await this.#later(item, entry, payload, attempt)
+      if (later !== undefined) {
+        this.#account(item, later, performance.now() - began)
+        return later
+      }
       const repeated = repetition(item, this.#identity)
       const found = repeated && (await kept.find(repeated))
       const response: ResponsePayload<OperationName> =
@@ -242,13 +260,32 @@ class Run<C extends Caller> {
       if (repeated !== undefined && found === undefined)
         await kept.keep(repeated, madeIdentifiers(item.operation as RepeatableOperation, response as never))
       this.#identifiers?.learn(item.operation, response, entry.placeholder?.(response as never, payload as never))
-      answer = answered(item, item.operation, response)
+      if (response instanceof PolledAnswer) {
+        answer = { ...response.item, uniqueBatchItemId: item.uniqueBatchItemId }
+        this.#told = answer
+      } else answer = answered(item, item.operation, response)
     } catch (error) {
       if (this.#hasPassed(error)) throw error
       answer = failed(item, this.#failures.of(error).error)
     }
     this.#account(item, answer, performance.now() - began)
     return answer
+  }
+
+  /** That an item is answered later, once it is staged to be; undefined for one that is answered now. */
+  async #later(
+    item: RequestItem,
+    entry: OperationEntry<OperationName>,
+    payload: RequestPayload<OperationName>,
+    attempt: Attempt,
+  ): Promise<ResponseItem | undefined> {
+    const { header } = this.#message
+    if (header.asynchronousIndicator === 'Prohibited') return undefined
+    if (!isAnsweredLater(this.#message, item, entry, attempt.spend !== undefined)) return undefined
+    const asynchronousCorrelationValue = await attempt.submit({ ...item, payload } as RequestItem, header)
+    if (asynchronousCorrelationValue === undefined) return undefined
+    const { operation, uniqueBatchItemId } = item
+    return { operation, uniqueBatchItemId, status: 'OperationPending', asynchronousCorrelationValue }
   }
 
   /** The payload with its identifiers as text. A lone item has no earlier ones that it could mean. */
@@ -262,7 +299,7 @@ class Run<C extends Caller> {
   #account(item: RequestItem | UnreadableItem, answer: ResponseItem, milliseconds: number): void {
     const { metrics, log } = this.#doors
     const operation = 'error' in item ? 'unknown' : item.operation
-    const result = answer.status === 'OperationFailed' ? answer.error.reason : 'Success'
+    const result = answer.status === 'OperationFailed' ? answer.error.reason : answer.status
     metrics.item(operation, result, milliseconds)
     if (!log.writes('debug')) return
     const object = 'error' in item ? undefined : (item.payload as { readonly uniqueIdentifier?: unknown }).uniqueIdentifier
@@ -306,14 +343,6 @@ class Failures {
 /** Bytes that an item gives an operation to work on. */
 function dataLength(payload: object): number {
   return (payload as { readonly data?: Uint8Array }).data?.length ?? 0
-}
-
-/** What keeps the whole request from being tried. */
-function refusal({ header }: RequestMessage): KmipError | undefined {
-  if (header.asynchronousIndicator === 'Mandatory') {
-    return new KmipError('FeatureNotSupported', 'This server answers at once; leave the Asynchronous Indicator out.')
-  }
-  return undefined
 }
 
 /** Undefined for an item that is to be carried out each time it comes. */

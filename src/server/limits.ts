@@ -33,6 +33,8 @@ export interface ServerLimits {
   readonly items: number
   /** Tickets that a tenant may have. */
   readonly ticketsPerTenant: number
+  /** Requests that a tenant may have that are to be answered later, or whose answer was not had yet. */
+  readonly jobsPerTenant: number
   /** Cryptographic operations in parts that this process has open. */
   readonly streams: number
   /** Those of one tenant. */
@@ -61,6 +63,7 @@ export const defaultServerLimits: ServerLimits = {
   depth: 32,
   items: 100_000,
   ticketsPerTenant: 10_000,
+  jobsPerTenant: 1000,
   streams: 1024,
   streamsPerTenant: 256,
   streamIdleTimeout: 60_000,

@@ -7,6 +7,7 @@ import { type ChangeSet, type Guard, joinSeal, type LocalReplica, type Space, sp
 import type { Wrapping } from '../tenants/index.ts'
 import { type AnswersKept, KeptAnswers } from './kept-answers.ts'
 import type { CachedObject, ObjectCache } from './object-cache.ts'
+import { RequestJobs, type RequestJobsParts } from './request-jobs.ts'
 import { RequestTickets, type RequestTicketsParts } from './request-tickets.ts'
 
 export interface RecordsParts {
@@ -28,6 +29,7 @@ export class Records implements ObjectRecords {
   /** In the order staged, so that a savepoint can cut it. Empty for most requests. */
   #log: { readonly object: ManagedObject; readonly mark: number }[] = []
   #staged: Map<string, ManagedObject> | undefined
+  #jobs: RequestJobs | undefined
 
   constructor(parts: RecordsParts) {
     this.#parts = parts
@@ -42,6 +44,12 @@ export class Records implements ObjectRecords {
   /** The tickets of who makes the request; staged in the same unit. */
   tickets(of: Omit<RequestTicketsParts, keyof RecordsParts | 'unit'>): RequestTickets {
     return new RequestTickets({ ...this.#parts, ...of, unit: this.#unit })
+  }
+
+  /** The requests that are answered later; staged in the same unit. */
+  jobs(of: Omit<RequestJobsParts, keyof RecordsParts | 'unit'>): RequestJobs {
+    this.#jobs = new RequestJobs({ ...this.#parts, ...of, unit: this.#unit })
+    return this.#jobs
   }
 
   async read(uniqueIdentifier: string): Promise<ManagedObject | undefined> {
@@ -105,15 +113,22 @@ export class Records implements ObjectRecords {
     let hasNewKey = false
     for (const [id, object] of staged) {
       if (this.#isWrappedAnew(object)) {
-        checkEpoch(object, wrapping.epoch)
+        checkEpoch(object.uniqueIdentifier, object.key?.epoch, wrapping.epoch)
         hasNewKey = true
       }
       const record = encodeObject(tenant, object)
       const seal = await partition.sealRecord(record)
       this.#unit.put('object', id, joinSeal(record, seal), { terms: indexTerms(object), order: object.order })
     }
+    for (const epoch of this.#jobs?.epochs ?? []) {
+      checkEpoch('What is answered later', epoch, wrapping.epoch)
+      hasNewKey = true
+    }
     const changes = this.#unit.changes()
-    return changes === undefined ? undefined : { ...changes, guards: [...changes.guards, guard, ...(hasNewKey ? [wrapping.guard] : [])] }
+    if (changes === undefined) return undefined
+    const guards = [...changes.guards, guard, ...(hasNewKey ? [wrapping.guard] : [])]
+    const more = this.#jobs?.writes() ?? []
+    return { ...changes, guards, writes: more.length === 0 ? changes.writes : [...changes.writes, ...more] }
   }
 
   /** Whether the object's key is another than the stored object has. */
@@ -183,9 +198,9 @@ function decoded(tenant: string, space: Space, id: string, record: Uint8Array): 
  * A partition may have learnt of its new epoch before this request's view of the settings, or after it.
  * @throws KmipError that has the request run again
  */
-function checkEpoch({ uniqueIdentifier, key }: ManagedObject, epoch: number | undefined): void {
-  if (epoch === undefined || key?.epoch === epoch) return
-  const message = `${uniqueIdentifier} was wrapped under epoch ${key?.epoch} of its partition, which is at epoch ${epoch}. Nothing was changed; send the request again.`
+function checkEpoch(what: string, wrapped: number | undefined, epoch: number | undefined): void {
+  if (epoch === undefined || wrapped === epoch) return
+  const message = `${what} was wrapped under epoch ${wrapped} of its partition, which is at epoch ${epoch}. Nothing was changed; send the request again.`
   throw new KmipError('GeneralFailure', message, { retry: 'newer-view' })
 }
 

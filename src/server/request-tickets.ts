@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { Tickets, TicketTerms } from '../operations/index.ts'
-import type { Partition } from '../partitions/index.ts'
-import type { LocalReplica, Revision, Space, UnitOfWork } from '../store/index.ts'
+import type { LocalReplica } from '../store/index.ts'
 import { type Identity, narrowTo, passwordMark, type SettingsView } from '../tenants/index.ts'
 import { lapsingPlaces } from './lapsing-place.ts'
+import { SealedSettings, type SealedSettingsParts } from './sealed-settings.ts'
 
 /** Bytes of the secret in a ticket. */
 const secretBytes = 32
@@ -30,30 +30,8 @@ interface Ticket {
   readonly usage?: { readonly unit: 'Byte' | 'Object'; readonly left: string }
 }
 
-/** Tickets whose seal this process has checked, by place and revision: a ticket that nothing counts costs its seal once. */
-export class CheckedTickets {
-  readonly #known = new Map<string, { readonly revision: Revision; readonly ticket: Ticket }>()
-
-  get(space: Space, id: string, revision: Revision): Ticket | undefined {
-    const known = this.#known.get(`${space} ${id}`)
-    return known?.revision === revision ? known.ticket : undefined
-  }
-
-  set(space: Space, id: string, revision: Revision, ticket: Ticket): void {
-    if (this.#known.size >= remembered) this.#known.clear()
-    this.#known.set(`${space} ${id}`, { revision, ticket })
-  }
-}
-
-const remembered = 10_000
-
-export interface RequestTicketsParts {
-  readonly tenant: string
-  readonly space: Space
-  readonly unit: UnitOfWork
+export interface RequestTicketsParts extends SealedSettingsParts {
   readonly replica: Pick<LocalReplica, 'count'>
-  readonly partition: Pick<Partition, 'sealRecord' | 'checkRecord'>
-  readonly checked: CheckedTickets
   /** Tickets that the tenant may have. */
   readonly limit: number
   /** Seconds since 1970. */
@@ -70,11 +48,14 @@ export interface RequestTicketsParts {
  */
 export class RequestTickets implements Tickets {
   readonly #parts: RequestTicketsParts
+  readonly #kept: SealedSettings<Ticket>
   /** Where the ticket lies that let this request in. */
   #admittedBy: string | undefined
+  #isMetered = false
 
   constructor(parts: RequestTicketsParts) {
     this.#parts = parts
+    this.#kept = new SealedSettings(parts)
   }
 
   /**
@@ -90,8 +71,14 @@ export class RequestTickets implements Tickets {
     const isSpent = ticket.requests !== undefined && ticket.requests < 1
     if (who === undefined || isSpent || ticket.password !== passwordMark(view, identity.tenant, ticket.user)) throw invalid()
     this.#admittedBy = id
+    this.#isMetered = ticket.usage !== undefined
     if (ticket.requests !== undefined) await this.#spend(id, { ...ticket, requests: ticket.requests - 1 })
     return who
+  }
+
+  /** Whether the ticket that let the request in has Usage Limits. */
+  get isMetered(): boolean {
+    return this.#isMetered
   }
 
   /**
@@ -100,14 +87,12 @@ export class RequestTickets implements Tickets {
    */
   async use(bytes: number): Promise<void> {
     const id = this.#admittedBy
-    const stored = id === undefined ? undefined : this.#parts.unit.read('setting', id)
-    if (id === undefined || stored === undefined) return
-    const ticket = readEntry(stored.value).ticket
-    if (ticket.usage === undefined) return
+    const ticket = id === undefined ? undefined : await this.#kept.read(id)
+    if (id === undefined || ticket?.usage === undefined) return
     const { unit, left } = ticket.usage
     const rest = BigInt(left) - (unit === 'Byte' ? BigInt(bytes) : 1n)
     if (rest < 0n) throw new KmipError('UsageLimitExceeded', `The ticket has ${left} of its Usage Limits left (${unit}): log in again.`)
-    await this.#put(id, { ...ticket, usage: { unit, left: String(rest) } })
+    await this.#kept.put(id, { ...ticket, usage: { unit, left: String(rest) } })
   }
 
   async issue({ lease, requestCount, usageLimits }: TicketTerms): Promise<Uint8Array> {
@@ -126,7 +111,7 @@ export class RequestTickets implements Tickets {
       throw new KmipError('ServerLimitExceeded', `The tenant has ${limit} tickets: log out with some, or let them end by shorter leases.`)
     const value = newValue(until)
     const password = passwordMark(view, identity.tenant, identity.user)
-    await this.#put(placeOf(value, until), {
+    await this.#kept.put(placeOf(value, until), {
       user: identity.user,
       fingerprint: identity.certificate.fingerprint,
       password,
@@ -147,39 +132,14 @@ export class RequestTickets implements Tickets {
     const until = value.length === valueBytes ? Number(Buffer.from(value).readBigUInt64BE()) : 0
     if (until <= now || !Number.isSafeInteger(until)) throw invalid()
     const id = placeOf(value, until)
-    const ticket = await this.#believed(id)
+    const ticket = await this.#kept.read(id)
     if (ticket === undefined || ticket.fingerprint !== identity.certificate.fingerprint) throw invalid()
     return { id, ticket }
   }
 
-  /** @throws Error when what lies there is not what the tenant's partition sealed */
-  async #believed(id: string): Promise<Ticket | undefined> {
-    const { unit, space, checked, partition } = this.#parts
-    const stored = unit.read('setting', id)
-    if (stored === undefined) return undefined
-    const known = checked.get(space, id, stored.revision)
-    if (known !== undefined) return known
-    const { ticket, text, seal } = readEntry(stored.value)
-    if (!(await partition.checkRecord(this.#sealed(id, text), seal)))
-      throw new Error(`the stored ticket ${id} in ${space} does not bear its partition's seal`)
-    // Revision 0 is this request's own.
-    if (stored.revision > 0) checked.set(space, id, stored.revision, ticket)
-    return ticket
-  }
-
   async #spend(id: string, ticket: Ticket): Promise<void> {
     if (ticket.requests === 0 && ticket.usage === undefined) this.#parts.unit.remove('setting', id)
-    else await this.#put(id, ticket)
-  }
-
-  async #put(id: string, ticket: Ticket): Promise<void> {
-    const text = JSON.stringify(ticket)
-    const seal = await this.#parts.partition.sealRecord(this.#sealed(id, text))
-    this.#parts.unit.put('setting', id, Buffer.concat([Buffer.from(`${text}\0`), seal]))
-  }
-
-  #sealed(id: string, text: string): Uint8Array {
-    return Buffer.from(JSON.stringify([this.#parts.tenant, id, text]))
+    else await this.#kept.put(id, ticket)
   }
 }
 
@@ -203,13 +163,6 @@ function newValue(until: number): Uint8Array {
 
 function placeOf(value: Uint8Array, until: number): string {
   return ticketPlaces.at(until, createHash('sha256').update(value).digest('base64url'))
-}
-
-function readEntry(value: Uint8Array): { readonly ticket: Ticket; readonly text: string; readonly seal: Uint8Array } {
-  const end = value.indexOf(0)
-  if (end < 0) throw new Error('a stored ticket is damaged')
-  const text = Buffer.from(value.subarray(0, end)).toString('utf8')
-  return { ticket: JSON.parse(text) as Ticket, text, seal: value.subarray(end + 1) }
 }
 
 function invalid(): KmipError {

@@ -32,8 +32,9 @@ export interface ServiceParts {
   readonly limits: ServerLimits
   readonly log: Log
   readonly metrics: Metrics
-  readonly begin: (identity: Identity, message: RequestMessage, milliseconds: number) => Attempt | Promise<Attempt>
+  readonly begin: (identity: Identity, message: RequestMessage, milliseconds: number, certificate: Uint8Array) => Attempt | Promise<Attempt>
   readonly dropped?: DispatchDoors<Peer>['dropped']
+  readonly submitted?: DispatchDoors<Peer>['submitted']
   readonly now: () => number
 }
 
@@ -52,8 +53,9 @@ export class KmipService implements Service<Peer>, TreeService<Peer> {
       entry: <O extends OperationName>(operation: O) => operationTable[operation],
       barrier: (peer, bound) => this.#barrier(peer, bound),
       commit: (changes, peer) => this.#commit(changes, peer),
-      begin: parts.begin,
+      begin: (identity, message, milliseconds, peer) => parts.begin(identity, message, milliseconds, peer.certificate),
       ...(parts.dropped === undefined ? {} : { dropped: parts.dropped }),
+      ...(parts.submitted === undefined ? {} : { submitted: parts.submitted }),
       identify: (peer, message) => this.#identify(peer, message),
       now: parts.now,
     }

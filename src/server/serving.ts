@@ -1,3 +1,4 @@
+import { operationTable } from '../operations/index.ts'
 import { type Ledger, type Replica, type Space, workSpace } from '../store/index.ts'
 import {
   Identities,
@@ -11,7 +12,10 @@ import {
 } from '../tenants/index.ts'
 import { Attempts, type BeginUnit } from './attempts.ts'
 import { Claims } from './claims.ts'
+import type { DispatchDoors } from './dispatch.ts'
 import { HttpProtocol } from './http-connection.ts'
+import { JobRunner } from './job-runner.ts'
+import { lapsedIn } from './lapsed.ts'
 import type { ServerLimits } from './limits.ts'
 import { type Listener, listen } from './listener.ts'
 import type { Log, LogLevel } from './log.ts'
@@ -19,7 +23,6 @@ import type { Metrics } from './metrics.ts'
 import type { ChildService } from './process-messages.ts'
 import { ProcessStreams, type ProcessStreamsOptions } from './process-streams.ts'
 import { StreamRequests } from './request-streams.ts'
-import { ticketPlaces } from './request-tickets.ts'
 import { KmipService, type Peer } from './service.ts'
 import { Sweep } from './sweep.ts'
 import type { TlsSettings } from './tls-settings.ts'
@@ -72,13 +75,17 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const partitions = new OpenPartitions(settings, options.openPartition, options.spaceOf)
   const streams = new ProcessStreams({ ...options.streams, limits, now })
   const requests = new StreamRequests(streams)
-  const attempts = new Attempts({ ...options, settings, partitions, streams: requests })
+  const claims = new Claims({ ledger, replica, space: workSpace })
+  const attempts = new Attempts({ ...options, settings, partitions, streams: requests, claims })
+  const entry: DispatchDoors['entry'] = (operation) => operationTable[operation]
+  const jobs = new JobRunner({ ledger, replica, settings, identities, attempts, claims, doors: { log, metrics, entry, now } })
+  attempts.workWith(jobs)
   const sweep = new Sweep({
     ledger,
     settings,
     spaceOf: options.spaceOf,
-    claims: new Claims({ ledger, replica, space: workSpace }),
-    lapsed: (space) => ticketPlaces.lapsed(replica, space, Math.floor(now() / 1000)),
+    claims,
+    lapsed: (space) => lapsedIn(replica, space, Math.floor(now() / 1000)),
     log,
   })
   const service = new KmipService({
@@ -89,7 +96,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     limits,
     log,
     metrics,
-    begin: (identity, message, milliseconds) => attempts.begin(identity, message, milliseconds),
+    begin: (...request) => attempts.begin(...request),
+    submitted: (names) => jobs.take(names),
     dropped: (message) => requests.dropped(message),
     now,
   })
@@ -122,6 +130,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
 
   partitions.openAll()
   sweep.start()
+  jobs.start()
   let loaded = files
   let generation = settings.view().generation
   const refresh = () => {
@@ -145,6 +154,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
       replica_revision: replica.revision(),
       streams: streams.table.size,
       stream_held_bytes: streams.table.held,
+      jobs_waiting: jobs.counts.waiting,
+      jobs_running: jobs.counts.running,
     },
   }))
 
@@ -170,6 +181,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
       clearInterval(watch)
       await sweep.stop()
       await Promise.all(listeners.map((listener) => listener.drain(milliseconds)))
+      await jobs.stop(milliseconds)
       await streams.close()
       await partitions.close()
     },

@@ -49,7 +49,7 @@ export class OpenPartitions {
   }
 
   /** What an identity's requests may reach. @throws KmipError when its tenant was removed. */
-  contextOf(identity: Identity): TenantContext {
+  contextOf(identity: Pick<Identity, 'tenant'>): TenantContext {
     const view = this.#settings.view()
     const tenant = livingTenant(view, identity.tenant)
     if (tenant === undefined) throw new KmipError('AuthenticationNotSuccessful', `Tenant ${identity.tenant} does not exist any more.`)

@@ -41,7 +41,7 @@ async function makeKey(): Promise<string> {
     { name: 'CryptographicUsageMask', value: 0x0c },
   ]
   const [made] = parseResponse(await client.request(frame('Create', { objectType: 'SymmetricKey', attributes }))).items
-  if (made === undefined || made.status === 'OperationFailed') throw new Error(`Create failed: ${made?.error.message}`)
+  if (made === undefined || !('payload' in made)) throw new Error(`Create: ${JSON.stringify(made)}`)
   const { uniqueIdentifier: id } = made.payload as unknown as { readonly uniqueIdentifier: string }
   await client.request(frame('Activate', { uniqueIdentifier: id }))
   client.close()

@@ -25,7 +25,7 @@ test('what Query says of the rest', async (t) => {
   const [capability] = (await ask('QueryCapabilities')).capabilityInformation
   t.is(capability?.batchUndoCapability, true)
   t.is(capability?.streamingCapability, operationContext().context.partition.streams !== undefined)
-  t.is(capability?.asynchronousCapability, false)
+  t.is(capability?.asynchronousCapability, true)
   t.is((await ask('QueryStorageProtectionMasks')).protectionStorageMasks?.masks.length, 1)
 })
 

@@ -3,7 +3,7 @@ import { KmipError } from '../../spec/kmip-error.ts'
 import type { OperationName } from '../../spec/operations.ts'
 import type { RequestHeader, RequestItem, RequestMessage, ResponseItem, ResponseMessage } from '../../src/messages/index.ts'
 import type { Context, OperationEntry } from '../../src/operations/index.ts'
-import { type DispatchDoors, dispatch } from '../../src/server/dispatch.ts'
+import { type Attempt, type DispatchDoors, dispatch } from '../../src/server/dispatch.ts'
 import { silentLog } from '../../src/server/log.ts'
 import { Metrics } from '../../src/server/metrics.ts'
 import type { ChangeSet, CommitOutcome } from '../../src/store/index.ts'
@@ -22,6 +22,8 @@ class Fake {
   made = 0
   staged: string[][] = []
   permissions = new Set(['create', 'read', 'lifecycle', 'destroy', 'register', 'locate', 'use', 'attributes'])
+  canBeLater = true
+  submitted: string[] = []
   thrown: unknown = new KmipError('WrongKeyLifecycleState', 'as it must')
 
   get barriers(): number {
@@ -48,6 +50,16 @@ class Fake {
         this.staged.push(staged)
         return {
           context: { objects: staged } as unknown as Context,
+          jobs: {
+            get made() {
+              return staged.filter((each) => each.endsWith(' later'))
+            },
+          } as unknown as Attempt['jobs'],
+          submit: async ({ operation }) => {
+            if (!this.canBeLater) return undefined
+            staged.push(`${operation} later`)
+            return Buffer.from(operation)
+          },
           kept: {
             find: async (repeated) => this.kept.get(nameOf(repeated)),
             keep: async (repeated, made) => void this.kept.set(nameOf(repeated), made),
@@ -58,9 +70,9 @@ class Fake {
         }
       },
       identify: () => identity(this.permissions),
+      submitted: (names) => void this.submitted.push(...names),
       size: (response) =>
-        100 +
-        response.items.reduce((sum, item) => sum + 50 + (item.status === 'OperationFailed' ? 0 : JSON.stringify(item.payload).length), 0),
+        100 + response.items.reduce((sum, item) => sum + 50 + ('payload' in item ? JSON.stringify(item.payload).length : 0), 0),
       now: () => 1_700_000_000_123,
     }
   }
@@ -103,7 +115,8 @@ function row(
   placeholder: (response: object) => string | null | undefined = (response) =>
     permission === 'create' ? (response as { uniqueIdentifier: string }).uniqueIdentifier : undefined,
 ): OperationEntry<'Create'> {
-  return { permission, needsObject, handler, placeholder } as unknown as OperationEntry<'Create'>
+  const later = { create: 'possible', locate: 'preferred' }[permission]
+  return { permission, needsObject, handler, placeholder, later } as unknown as OperationEntry<'Create'>
 }
 
 function changesOf(ids: readonly string[]): ChangeSet {
@@ -126,9 +139,9 @@ function request(items: readonly (readonly [OperationName, object?])[], header: 
 
 function shown(response: ResponseMessage): string[] {
   return response.items.map((item: ResponseItem) =>
-    item.status === 'OperationFailed'
-      ? `${item.operation} ${item.error.reason}`
-      : `${item.operation} ${item.status} ${(item.payload as Loose).uniqueIdentifier ?? ''}`.trim(),
+    'payload' in item
+      ? `${item.operation} ${item.status} ${(item.payload as Loose).uniqueIdentifier ?? ''}`.trim()
+      : `${item.operation} ${item.status === 'OperationFailed' ? item.error.reason : item.status}`,
   )
 }
 
@@ -329,6 +342,47 @@ test('an item that could not be read fails alone, its operation echoed', async (
   t.is(second?.status, 'Success')
 })
 
-test('a Mandatory Asynchronous Indicator is refused: this server answers at once', async (t) => {
-  t.deepEqual(shown(await run(new Fake(), request([['Create']], { asynchronousIndicator: 'Mandatory' }))), ['Create FeatureNotSupported'])
+for (const [name, header, items, expected] of [
+  ['Mandatory', { asynchronousIndicator: 'Mandatory' }, [['Create'], ['Create']], ['Create OperationPending', 'Create OperationPending']],
+  [
+    'Mandatory, for what is answered at once',
+    { asynchronousIndicator: 'Mandatory' },
+    [['Get', { uniqueIdentifier: 'k' }]],
+    ['Get FeatureNotSupported'],
+  ],
+  [
+    'Mandatory, for an operation in parts',
+    { asynchronousIndicator: 'Mandatory' },
+    [['Create', { initIndicator: true }]],
+    ['Create FeatureNotSupported'],
+  ],
+  [
+    'Mandatory and Undo',
+    { asynchronousIndicator: 'Mandatory', batchErrorContinuation: 'Undo' },
+    [['Create'], ['Create']],
+    ['Create FeatureNotSupported'],
+  ],
+  [
+    'Mandatory, of a batch that refers to what is not answered',
+    { asynchronousIndicator: 'Mandatory', batchErrorContinuation: 'Continue' },
+    [['Create'], ['Create', idPlaceholder]],
+    ['Create OperationPending', 'Create InvalidMessage'],
+  ],
+  ['Optional', { asynchronousIndicator: 'Optional' }, [['Create']], ['Create Success k1']],
+  ['Optional, for what may take long', { asynchronousIndicator: 'Optional' }, [['Locate']], ['Locate OperationPending']],
+  ['Optional, for several', { asynchronousIndicator: 'Optional' }, [['Locate'], ['Locate']], ['Locate Success', 'Locate Success']],
+  ['Optional in 1.x', { asynchronousIndicator: 'Optional', version: '1.2' }, [['Create']], ['Create OperationPending']],
+  ['Optional in 1.x, for what is answered at once', { asynchronousIndicator: 'Optional', version: '1.2' }, [['Query']], ['Query Success']],
+  ['Prohibited', {}, [['Locate']], ['Locate Success']],
+] as const)
+  test(`Asynchronous Indicator: ${name}`, async (t) => {
+    const fake = new Fake()
+    t.deepEqual(shown(await run(fake, request(items as never, header))), expected)
+    t.is(fake.submitted.length, expected.filter((each) => each.endsWith('Pending')).length)
+  })
+
+test('what cannot be kept to be answered later is answered at once where the client leaves it open', async (t) => {
+  const fake = new Fake()
+  fake.canBeLater = false
+  t.deepEqual(shown(await run(fake, request([['Locate']], { asynchronousIndicator: 'Optional' }))), ['Locate Success'])
 })

@@ -38,7 +38,7 @@ const outcome = (work: Promise<unknown>): Promise<string> =>
   )
 const identifierIn = (answer: ResponseMessage, index = 0): string => {
   const item = answer.items[index]
-  if (item?.status === 'OperationFailed' || item === undefined) throw new Error(outcomes(answer).join())
+  if (item === undefined || !('payload' in item)) throw new Error(outcomes(answer).join())
   return String((item.payload as { readonly uniqueIdentifier?: unknown }).uniqueIdentifier)
 }
 

@@ -39,7 +39,7 @@ async function ask(
 }
 
 function payload(item: ResponseItem | undefined): Loose {
-  if (item === undefined || item.status === 'OperationFailed') throw new Error(`failed: ${item?.error.reason} ${item?.error.message}`)
+  if (item === undefined || !('payload' in item)) throw new Error(`failed: ${JSON.stringify(item)}`)
   return item.payload as unknown as Loose
 }
 

@@ -151,7 +151,18 @@ const naming: { readonly [O in OperationName]?: readonly ((id: string) => Reques
 }
 
 /** These name no object in any version. */
-const nameless: readonly OperationName[] = ['DiscoverVersions', 'Hash', 'Login', 'Logout', 'Query', 'RNGRetrieve']
+const nameless: readonly OperationName[] = [
+  'Cancel',
+  'DiscoverVersions',
+  'Hash',
+  'Login',
+  'Logout',
+  'Poll',
+  'Process',
+  'Query',
+  'QueryAsynchronousRequests',
+  'RNGRetrieve',
+]
 
 /** An answer's bytes without what is new in each: identifiers, and the Time Stamp of the header. */
 function comparable(answer: Buffer): string {

@@ -22,7 +22,7 @@ const header = { version: '1.4', asynchronousIndicator: 'Prohibited', credential
 async function ask(client: RawClient, operation: string, payload: object): Promise<Readonly<Record<string, unknown>>> {
   const frame = encodeRequest({ header, items: [{ operation, payload } as unknown as RequestItem] })
   const [item] = parseResponse(await client.request(frame)).items
-  if (item === undefined || item.status === 'OperationFailed') throw new Error(`${operation}: ${item?.error.reason} ${item?.error.message}`)
+  if (item === undefined || !('payload' in item)) throw new Error(`${operation}: ${JSON.stringify(item)}`)
   return item.payload as unknown as Readonly<Record<string, unknown>>
 }
 

@@ -68,7 +68,18 @@ export function operationContext(options: Options = {}): OperationBench {
     const nowMilliseconds = now * 1000 + (milliseconds++ % 1000)
     const objects = new ObjectStore(records, nowMilliseconds)
     const run = streams.run({} as RequestMessage, { tenant, user: 'tester' }, partition)
-    const context: Context = { now, nowMilliseconds, objects, partition, streams: run, tickets: none, policy, server, attributeInstances }
+    const context: Context = {
+      now,
+      nowMilliseconds,
+      objects,
+      partition,
+      streams: run,
+      tickets: none,
+      jobs: noJobs,
+      policy,
+      server,
+      attributeInstances,
+    }
     return {
       context,
       records,
@@ -105,6 +116,13 @@ export function operationContext(options: Options = {}): OperationBench {
 const none: Context['tickets'] = {
   issue: () => Promise.reject(new Error('no tickets here')),
   end: () => Promise.reject(new Error('no tickets here')),
+}
+
+const noJobs: Context['jobs'] = {
+  poll: () => Promise.reject(new Error('no jobs here')),
+  cancel: () => Promise.reject(new Error('no jobs here')),
+  process: () => Promise.reject(new Error('no jobs here')),
+  list: async () => [],
 }
 
 const server: Context['server'] = {
