@@ -17,6 +17,7 @@ import {
   serverFilesMark,
   workerSocket,
 } from './node-files.ts'
+import { type NodeEpochs, startEpochs } from './node-epochs.ts'
 import { NodeRoot } from './node-root.ts'
 import { ObjectStore } from './operations/object-store.ts'
 import { openerOf, placed } from './partition-opener.ts'
@@ -62,6 +63,8 @@ export interface RunningNode {
   readonly processes: Processes
   /** The root secret of software partitions. */
   readonly root: NodeRoot
+  /** Epochs of its partitions: their turns, and the secrets of software partitions. */
+  readonly epochs: NodeEpochs
   /** Sentences about what keeps its ledger from serving. */
   problems(): readonly string[]
   /** Opens a partition in this process, for administration. */
@@ -96,7 +99,7 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
     closing.push(() => store.close())
     const { ledger, replica, cluster } = store
     const registry = new Registry({ ledger, replica, systemSpace, spaceOf: tenantSpace, now: () => new Date() })
-    const openPartition = openerOf(config, root, undefined)
+    const openPartition = openerOf(config, folder, root, undefined)
     const sockets = await serveLedgerWhereNeeded(config, folder, ledger, cluster)
     if (sockets !== undefined) closing.push(() => sockets.close())
     const metrics = new Metrics(config.workers === 0 ? 'node' : 'ledger')
@@ -120,6 +123,8 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
       problems,
       notices: () => cluster?.notices() ?? [],
     })
+    const epochs = startEpochs({ config, folder, root, ledger, replica, registry, node: cluster?.name, log })
+    closing.push(() => epochs.close())
     const takeOver = () => processes.setHsm(hsmPartitions(registry))
     const watching = watchChanges(config, folder, files, { settings: registry.settings, ledger, processes, log, takeOver })
     return {
@@ -132,6 +137,7 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
       cluster,
       processes,
       root,
+      epochs,
       problems,
       openPartition,
       stop: async (milliseconds = drainMilliseconds) => {
@@ -290,7 +296,7 @@ async function beginWorker(given: unknown): Promise<ChildService> {
   await ledger.ready()
   const hsm = connectHsm(hsmSocket(folder))
   const registry = new Registry({ ledger, replica: ledger.replica, systemSpace, spaceOf: tenantSpace, now: () => new Date() })
-  const openPartition = openerOf(config, NodeRoot.inChild(rootSource(config, folder), root), hsm)
+  const openPartition = openerOf(config, folder, NodeRoot.inChild(rootSource(config, folder), root), hsm)
   const streams = {
     node: Buffer.from(run, 'hex'),
     process: Number(name.slice('worker-'.length)),
@@ -324,10 +330,16 @@ async function beginHsm(given: unknown): Promise<ChildService> {
       const text = JSON.stringify(definition)
       if (known.get(partition) === text) continue
       known.set(partition, text)
+      const options = placed(config, definition)
       const before = open.get(partition)
+      if (before?.isOf(options)) {
+        // Its epoch may be another; what is wrong has been told, and requests are told it again.
+        if (options.epoch !== undefined) await before.atEpoch(options.epoch).catch(() => undefined)
+        continue
+      }
       const told = (problem: string | undefined) =>
         problem === undefined ? log.info('partition open', { partition }) : log.error('a partition cannot be used', { partition, problem })
-      const next = new ReopeningPartition({ ...placed(config, definition), refusedPins }, told)
+      const next = new ReopeningPartition({ ...options, refusedPins }, told)
       open.set(partition, next)
       await before?.close()
       // What is wrong has been told, and requests are told it again.

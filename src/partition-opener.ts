@@ -1,29 +1,50 @@
 import type { Config } from './config.ts'
+import type { DataFolder } from './node-files.ts'
 import type { NodeRoot } from './node-root.ts'
-import { type HsmConnection, openPkcs11Partition, openSoftwarePartition, type Partition } from './partitions/index.ts'
-import type { PartitionDefinition, PartitionOpener, Pkcs11PartitionDefinition } from './tenants/index.ts'
+import {
+  EpochSecretFiles,
+  type HsmConnection,
+  openPkcs11Partition,
+  openSoftwarePartition,
+  type Partition,
+  ReopeningPartition,
+} from './partitions/index.ts'
+import { epochSecretsOf, type PartitionOpener, type Pkcs11PartitionDefinition } from './tenants/index.ts'
 
 /** Opens partitions of every kind: those in HSMs through the node's hsm process, where there is one. */
-export function openerOf(config: Config, root: NodeRoot, hsm: HsmConnection | undefined): PartitionOpener {
-  return async (definition: PartitionDefinition): Promise<Partition> => {
+export function openerOf(config: Config, folder: DataFolder, root: NodeRoot, hsm: HsmConnection | undefined): PartitionOpener {
+  const files = new EpochSecretFiles(folder.epochSecrets)
+  return async (definition, before): Promise<Partition> => {
     if (definition.kind === 'software') {
       const rootSecret = await root.secret()
       try {
         const ring = Buffer.from(definition.ring, 'base64')
-        return openSoftwarePartition({ name: definition.name, rootSecret, ring, rootSecretSource: root.description })
+        const epochSecretOf = epochSecretsOf(files, definition)
+        return openSoftwarePartition({ name: definition.name, rootSecret, ring, epochSecretOf, rootSecretSource: root.description }, before)
       } finally {
         rootSecret.wipe()
       }
     }
-    return hsm === undefined ? openPkcs11Partition(placed(config, definition)) : awaitRemote(hsm.partition(definition.name))
+    if (hsm !== undefined) return awaitRemote(hsm.partition(definition.name, definition.epoch))
+    const options = placed(config, definition)
+    if (!(before instanceof ReopeningPartition && before.isOf(options))) return openPkcs11Partition(options)
+    if (options.epoch !== undefined) await before.atEpoch(options.epoch)
+    return before
   }
 }
 
 /** The definition, with the paths that hold on this node. */
 export function placed(config: Config, definition: Pkcs11PartitionDefinition): Parameters<typeof openPkcs11Partition>[0] {
-  const { name, module, token, serial, pinFile } = definition
+  const { name, module, token, serial, pinFile, epoch } = definition
   const here = config.partitions[name]
-  return { name, module: here?.module ?? module, token, pinFile: here?.pinFile ?? pinFile, ...(serial === undefined ? {} : { serial }) }
+  return {
+    name,
+    module: here?.module ?? module,
+    token,
+    pinFile: here?.pinFile ?? pinFile,
+    ...(serial === undefined ? {} : { serial }),
+    ...(epoch === undefined ? {} : { epoch }),
+  }
 }
 
 /** A partition that was just defined reaches the hsm process a moment later than the workers. */

@@ -57,6 +57,7 @@ const free = [
   'src/kmip-docs-tables.ts',
   'src/main.ts',
   'src/node-files.ts',
+  'src/node-epochs.ts',
   'src/node-root.ts',
   'src/partition-opener.ts',
   'src/unseal-process.ts',

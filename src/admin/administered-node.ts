@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../operations/object-store.ts'
 import type { Partition } from '../partitions/index.ts'
-import type { Registry, TenantId } from '../tenants/index.ts'
+import type { Registry, SoftwarePartitionDefinition, TenantId } from '../tenants/index.ts'
 
 /** A client's certificate and its issuer's, PEM. */
 export interface IssuedCertificate {
@@ -67,7 +67,7 @@ export interface AdministeredNode {
   readonly registry: Registry
   status(): Promise<NodeStatus>
   /** The keys of a new software partition, sealed under this node's root secret. @throws when there is none, saying what to do */
-  newSoftwareRing(name: string): Promise<Uint8Array>
+  newSoftwarePartition(name: string): Promise<SoftwarePartitionDefinition>
   /** Open in the process that serves it. @throws KmipError saying what its device lacks */
   partition(name: string): Promise<Partition>
   /** After a PKCS #11 partition was added: resolves when it can be used. @throws when it cannot be opened here */

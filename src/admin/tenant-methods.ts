@@ -95,8 +95,7 @@ async function ownPartition(node: AdministeredNode, tenant: string): Promise<str
   const name: string = tenantId(tenant)
   if ((await partitionNamed(node, name)) !== undefined)
     throw new Error(`there is a partition ${name} already; to use it: --partition ${name}`)
-  const ring = Buffer.from(await node.newSoftwareRing(name)).toString('base64')
-  await node.registry.addPartition({ kind: 'software', name, ring })
+  await node.registry.addPartition(await node.newSoftwarePartition(name))
   return name
 }
 

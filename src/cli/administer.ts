@@ -6,7 +6,7 @@ import { type ClusterNode, invite } from '../cluster/index.ts'
 import { fingerprintsOfShared } from '../join-secrets.ts'
 import type { RunningNode } from '../main.ts'
 import { ObjectStore } from '../operations/object-store.ts'
-import { connectHsm, createSoftwarePartition, type HsmConnection, hasRoot } from '../partitions/index.ts'
+import { connectHsm, type HsmConnection, hasRoot } from '../partitions/index.ts'
 import { ObjectCache } from '../server/object-cache.ts'
 import { Records } from '../server/object-records.ts'
 import { tenantSpace } from '../store/index.ts'
@@ -60,17 +60,12 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
           problems: node.problems(),
         }
       },
-      newSoftwareRing: async (name) => {
+      newSoftwarePartition: async (name) => {
         if (!hasRoot(node.root.source))
           throw new Error(
             `this node has no root secret for software partitions (${node.root.description}); keep the tenant's keys in an HSM: tresor partition add, then tresor tenant add NAME --partition P`,
           )
-        const rootSecret = await node.root.secret()
-        try {
-          return createSoftwarePartition({ name, rootSecret }).ring
-        } finally {
-          rootSecret.wipe()
-        }
+        return await node.epochs.newPartition(name)
       },
       partition: (name) => partitions.open(name),
       takePartition: async (name) => {
@@ -144,7 +139,7 @@ const hsmAttempts = 10
 /** Milliseconds. */
 const hsmPause = 150
 
-function administeredCluster({ config, folder, root }: RunningNode, cluster: ClusterNode): AdministeredCluster {
+function administeredCluster({ config, folder, root, epochs }: RunningNode, cluster: ClusterNode): AdministeredCluster {
   return {
     node: cluster.name,
     state: () => cluster.state(),
@@ -159,7 +154,12 @@ function administeredCluster({ config, folder, root }: RunningNode, cluster: Clu
         ...(minutes === undefined ? {} : { minutes }),
       })
     },
-    evict: (wanted) => cluster.evict(wanted),
+    evict: async (wanted) => {
+      const member = await cluster.evict(wanted)
+      // No secret is sent to it any more.
+      await epochs.board.remove(member.name)
+      return member
+    },
     backUp: async (path) => cluster.backUp(path, await fingerprintsOfShared(folder, root)),
   }
 }

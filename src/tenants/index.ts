@@ -1,16 +1,17 @@
 /** Tenants, who may act in them, and what each may do. */
 export { clientUri } from './client-uri.ts'
 export { authenticate, type Credential, narrowTo, passwordMark } from './credentials.ts'
+export { DeliveryBoard } from './delivery-board.ts'
+export { EpochSecrets, epochSecretsOf, neededDeliveries } from './epoch-secrets.ts'
+export type { TurnDevice, TurnParts } from './epoch-turn.ts'
 export { demand, Identities, type Identity, mayDo, type TrustFiles } from './identity.ts'
 export { type TenantId, tenantId } from './names.ts'
 export { OpenPartitions, type PartitionOpener, type TenantContext, type Wrapping, wrappingOf } from './partitions.ts'
 export { Passwords } from './passwords.ts'
 export { type Permission, permissions, permissionsOf, type Role, roles } from './permissions.ts'
 export { Registry, type RegistryParts, type RuleRequest } from './registry.ts'
-export { type TurnDevice, type TurnParts } from './epoch-turn.ts'
-export { type TurnProgress, TurnProgressStore } from './turn-progress.ts'
-export { type RunOnce, TurnRunner } from './turn-runner.ts'
 export {
+  type EpochDelivery,
   type EpochTurn,
   longestFreshness,
   type PartitionDefinition,
@@ -24,3 +25,5 @@ export {
   type User,
 } from './settings.ts'
 export type { TrustFile } from './trust.ts'
+export { type TurnProgress, TurnProgressStore } from './turn-progress.ts'
+export { type RunOnce, TurnRunner } from './turn-runner.ts'

@@ -51,8 +51,19 @@ export interface EpochTurn {
 export interface SoftwarePartitionDefinition extends PartitionEpochs {
   readonly kind: 'software'
   readonly name: string
-  /** The partition's key ring, wrapped under the root secret; base64. Only `partitions/` knows what is in it. */
+  /** The partition's key ring, wrapped under the root secret and its epochs' secrets; base64. Only `partitions/` knows what is in it. */
   readonly ring: string
+  /** Epoch secrets on their way to nodes that do not have them yet. */
+  readonly deliveries?: readonly EpochDelivery[]
+}
+
+/** An epoch secret, sealed for one node. */
+export interface EpochDelivery {
+  readonly secretId: string
+  /** The node's delivery key, its public half. */
+  readonly key: string
+  /** Base64. */
+  readonly sealed: string
 }
 
 export interface Pkcs11PartitionDefinition extends PartitionEpochs {

@@ -1,0 +1,196 @@
+import type { Config } from './config.ts'
+import { type DataFolder, hsmSocket } from './node-files.ts'
+import type { NodeRoot } from './node-root.ts'
+import { openerOf } from './partition-opener.ts'
+import { addEpoch, connectHsm, createSoftwarePartition, dropEpochs, EpochSecretFiles, hasRoot } from './partitions/index.ts'
+import { Claims } from './server/claims.ts'
+import type { Log } from './server/log.ts'
+import { type Ledger, type LocalReplica, systemSpace, tenantSpace } from './store/index.ts'
+import {
+  DeliveryBoard,
+  EpochSecrets,
+  epochSecretsOf,
+  neededDeliveries,
+  OpenPartitions,
+  type PartitionDefinition,
+  type Registry,
+  type RunOnce,
+  type SoftwarePartitionDefinition,
+  type TurnDevice,
+  TurnProgressStore,
+  TurnRunner,
+} from './tenants/index.ts'
+
+export interface NodeEpochsOptions {
+  readonly config: Config
+  readonly folder: DataFolder
+  readonly root: NodeRoot
+  readonly ledger: Ledger
+  readonly replica: LocalReplica
+  readonly registry: Registry
+  /** This node's name in its cluster; undefined for one that stands alone. */
+  readonly node: string | undefined
+  readonly log: Log
+}
+
+/** A node's part in the epochs of its partitions. */
+export interface NodeEpochs {
+  readonly progress: TurnProgressStore
+  /** Where secrets are sent to; an evicted node is taken off it. */
+  readonly board: DeliveryBoard
+  /** Makes the keys of a new software partition; it is not defined yet. */
+  newPartition(name: string): Promise<SoftwarePartitionDefinition>
+  /** Begins a turn, or finds that one was begun. @returns the epoch that is turned to */
+  turn(partition: string): Promise<number>
+  close(): Promise<void>
+}
+
+/** Goes on with epoch turns and keeps epoch secrets, from the node's start to its end. */
+export function startEpochs({ config, folder, root, ledger, replica, registry, node, log }: NodeEpochsOptions): NodeEpochs {
+  const { settings } = registry
+  const files = new EpochSecretFiles(folder.epochSecrets)
+  const board = new DeliveryBoard(ledger, replica, systemSpace)
+  const told = (message: string) => log.info(message)
+  const rootSecret = async () => (hasRoot(root.source) ? await root.secret() : undefined)
+  const secrets = new EpochSecrets({ files, settings, board, node, root: rootSecret, log: told })
+  // Modules and PINs are the hsm process's alone, where there is one.
+  const hsm = config.workers === 0 ? undefined : connectHsm(hsmSocket(folder))
+  const partitions = new OpenPartitions(settings, openerOf(config, folder, root, hsm), tenantSpace)
+  const open = (name: string) => partitions.open(name)
+  const progress = new TurnProgressStore(ledger, replica, systemSpace)
+
+  const withRing = async (
+    definition: SoftwarePartitionDefinition,
+    change: (ring: Parameters<typeof dropEpochs>[0]) => Uint8Array,
+  ): Promise<SoftwarePartitionDefinition> => {
+    const secret = await root.secret()
+    try {
+      const { name, ring } = definition
+      const epochSecretOf = epochSecretsOf(files, definition)
+      const next = { ...definition, ring: text(change({ name, rootSecret: secret, ring: Buffer.from(ring, 'base64'), epochSecretOf })) }
+      return { ...next, deliveries: neededDeliveries(next) }
+    } finally {
+      secret.wipe()
+    }
+  }
+  const device: TurnDevice = {
+    async make(definition, to): Promise<PartitionDefinition> {
+      if (definition.kind === 'pkcs11') {
+        await (await open(definition.name)).makeEpoch?.(to)
+        return definition
+      }
+      const { secret, deliveries } = await secrets.make(definition.name)
+      const { deliveries: earlier = [], ...turned } = await withRing(definition, (ring) => addEpoch(ring, to, secret))
+      return { ...turned, deliveries: [...earlier, ...deliveries] }
+    },
+    async drop(definition): Promise<PartitionDefinition> {
+      return definition.kind === 'pkcs11' ? definition : await withRing(definition, dropEpochs)
+    },
+    async destroy({ kind, name }) {
+      if (kind === 'pkcs11') await (await open(name)).dropEarlierEpochs?.()
+      else await secrets.look()
+    },
+  }
+  const runner = new TurnRunner({
+    ledger,
+    replica,
+    settings,
+    spaceOf: tenantSpace,
+    progress,
+    device,
+    open,
+    share: turnShare,
+    log: told,
+    runOnce: node === undefined ? runAlone : runOnceOf(new Claims({ ledger, replica, space: systemSpace })),
+  })
+  const watching = watchSecrets(secrets, replica, log)
+
+  return {
+    progress,
+    board,
+    async newPartition(name) {
+      const { secret: epochSecret, deliveries } = await secrets.make(name)
+      const secret = await root.secret()
+      try {
+        const { ring } = createSoftwarePartition({ name, rootSecret: secret, epochSecret })
+        return { kind: 'software', name, ring: text(ring), epoch: 1, ...(deliveries.length === 0 ? {} : { deliveries }) }
+      } finally {
+        secret.wipe()
+      }
+    },
+    async turn(partition) {
+      const { partitions: defined } = await settings.current()
+      const known = defined.get(partition)?.value.epoch
+      const current = known ?? (defined.has(partition) ? (await (await open(partition)).describe()).epoch : 0)
+      const { to } = await registry.beginTurn(partition, current)
+      runner.look()
+      return to
+    },
+    async close() {
+      clearInterval(watching)
+      await runner.close()
+      await secrets.settled()
+      await partitions.close()
+      await hsm?.close()
+    },
+  }
+}
+
+/** Of the time, for re-wrapping; the rest is for requests. */
+const turnShare = 0.5
+
+const runAlone: RunOnce = async (_task, work) => {
+  await work(new AbortController().signal)
+  return true
+}
+
+/** A claim saves work and promises nothing: what a turn does is guarded by what it relies on, and harmless when two nodes do it. */
+function runOnceOf(claims: Claims): RunOnce {
+  return async (task, work) => {
+    const name = `claim/${task}`
+    if (!(await claims.take(name))) return false
+    const lost = new AbortController()
+    const beat = setInterval(() => {
+      claims
+        .take(name)
+        .then((isOwn) => (isOwn ? claims.renew([name]) : lost.abort()))
+        .catch(() => lost.abort())
+    }, beatEvery)
+    try {
+      await work(lost.signal)
+    } finally {
+      clearInterval(beat)
+      await claims.end(name).catch(() => undefined)
+    }
+    return true
+  }
+}
+
+/** Milliseconds. */
+const beatEvery = 1000
+
+/** Looks once a second, as long as anything was stored since the last look. */
+function watchSecrets(secrets: EpochSecrets, replica: LocalReplica, log: Log): NodeJS.Timeout {
+  let seen = -1
+  const look = () => {
+    const revision = replica.revision()
+    if (revision === seen) return
+    secrets.look().then(
+      () => {
+        seen = revision
+      },
+      (error: unknown) => log.warn('epoch secrets could not be looked after', { error }),
+    )
+  }
+  look()
+  const timer = setInterval(look, lookEvery)
+  timer.unref()
+  return timer
+}
+
+/** Milliseconds. */
+const lookEvery = 1000
+
+function text(ring: Uint8Array): string {
+  return Buffer.from(ring).toString('base64')
+}

@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Secret } from '../../objects/secret.ts'
+import { type DeliveryKey, newDeliveryKey } from '../delivery-key.ts'
+import { readKeyFile, readPrivateFile } from '../key-file.ts'
+
+/**
+ * The epoch secrets that this node has, as files of their own in a folder of the data folder: outside the store, so that no copy, log or
+ * backup of the cluster's data has them. Each is named by its partition and its own name. Beside them lies the node's delivery key, by
+ * which other nodes send theirs: an old one would open what was delivered to it, so it is destroyed as they are.
+ */
+export class EpochSecretFiles {
+  readonly folder: string
+
+  constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** @throws Error when the file is readable by others, or damaged */
+  find(partition: string, secretId: string): Secret | undefined {
+    const path = this.#path(partition, secretId)
+    return existsSync(path) ? readKeyFile(path) : undefined
+  }
+
+  /** Durable when it returns. */
+  keep(partition: string, secretId: string, secret: Secret): void {
+    this.#write(this.#path(partition, secretId), Buffer.from(secret.expose()).toString('hex'))
+  }
+
+  /** All that are here. */
+  list(): readonly { readonly partition: string; readonly secretId: string }[] {
+    if (!existsSync(this.folder)) return []
+    return readdirSync(this.folder).flatMap((name) => {
+      const [, partition, secretId] = /^([a-z0-9-]+)\.([0-9a-f]{16})$/.exec(name) ?? []
+      return partition === undefined || secretId === undefined ? [] : [{ partition, secretId }]
+    })
+  }
+
+  /** Its bytes are written over before the file goes: as much as a program can do, on disks that write in place. */
+  destroy(partition: string, secretId: string): void {
+    this.#destroy(this.#path(partition, secretId))
+  }
+
+  /** The node's delivery key; undefined when none was made yet. */
+  deliveryKey(): DeliveryKey | undefined {
+    if (!existsSync(this.#deliveryPath)) return undefined
+    const [publicKey = '', privateKey = ''] = Buffer.from(readPrivateFile(this.#deliveryPath).expose()).toString('latin1').trim().split(' ')
+    return { publicKey, privateKey: new Secret(Buffer.from(privateKey, 'base64url')) }
+  }
+
+  /** Makes a delivery key in place of the one that is there, which is destroyed. */
+  renewDeliveryKey(): DeliveryKey {
+    const key = newDeliveryKey()
+    const old = `${this.#deliveryPath}.old`
+    if (existsSync(this.#deliveryPath)) renameSync(this.#deliveryPath, old)
+    this.#write(this.#deliveryPath, `${key.publicKey} ${Buffer.from(key.privateKey.expose()).toString('base64url')}`)
+    this.#destroy(old)
+    return key
+  }
+
+  get #deliveryPath(): string {
+    return join(this.folder, 'delivery.key')
+  }
+
+  #path(partition: string, secretId: string): string {
+    return join(this.folder, `${partition}.${secretId}`)
+  }
+
+  #write(path: string, content: string): void {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    const draft = `${path}.${randomBytes(6).toString('hex')}.draft`
+    const file = openSync(draft, 'wx', 0o600)
+    try {
+      writeSync(file, `${content}\n`)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(draft, path)
+    this.#sync()
+  }
+
+  #destroy(path: string): void {
+    if (!existsSync(path)) return
+    const { size } = statSync(path)
+    const file = openSync(path, 'r+')
+    try {
+      writeSync(file, Buffer.alloc(size))
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    rmSync(path)
+    this.#sync()
+  }
+
+  #sync(): void {
+    const folder = openSync(this.folder, 'r')
+    try {
+      fsyncSync(folder)
+    } finally {
+      closeSync(folder)
+    }
+  }
+}

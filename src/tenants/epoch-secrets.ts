@@ -1,0 +1,181 @@
+import type { Secret } from '../objects/secret.ts'
+import {
+  deliver,
+  type EpochSecretFiles,
+  type EpochSecretOf,
+  epochSecretId,
+  newEpochSecret,
+  receive,
+  ringSecrets,
+} from '../partitions/index.ts'
+import type { DeliveryBoard, DeliveryNotice } from './delivery-board.ts'
+import type { EpochDelivery, Settings, SoftwarePartitionDefinition } from './settings.ts'
+
+/** Finds the epoch secrets of a partition on this node: in their files, or delivered to it by another node with the definition. */
+export function epochSecretsOf(files: EpochSecretFiles, { name, deliveries = [] }: SoftwarePartitionDefinition): EpochSecretOf {
+  return (_epoch, secretId) => {
+    const kept = files.find(name, secretId)
+    if (kept !== undefined) return kept
+    const own = files.deliveryKey()
+    const delivery = deliveries.find((one) => one.secretId === secretId && one.key === own?.publicKey)
+    return own === undefined || delivery === undefined
+      ? undefined
+      : receive(own, purpose(name, secretId), Buffer.from(delivery.sealed, 'base64'))
+  }
+}
+
+export interface EpochSecretsParts {
+  readonly files: EpochSecretFiles
+  readonly settings: Settings
+  readonly board: DeliveryBoard
+  /** This node's name; undefined for one that stands alone, which sends and is sent nothing. */
+  readonly node: string | undefined
+  /** A copy, which the caller wipes; undefined where this node has no root secret. */
+  readonly root: () => Promise<Secret | undefined>
+  readonly log: (message: string) => void
+}
+
+/** A new epoch secret of a partition, durable on this node and sealed for the others. */
+export interface NewEpochSecret {
+  readonly secret: Secret
+  readonly deliveries: readonly EpochDelivery[]
+}
+
+/**
+ * Keeps this node's epoch secrets as the definitions want them: takes in what other nodes delivered, sends what they want, and destroys those
+ * of epochs that are over. The secrets travel with the definition that needs them, so a node can open it as soon as it sees it.
+ */
+export class EpochSecrets {
+  readonly #parts: EpochSecretsParts
+  #looking: Promise<void> | undefined
+
+  constructor(parts: EpochSecretsParts) {
+    this.#parts = parts
+  }
+
+  async make(partition: string): Promise<NewEpochSecret> {
+    const secret = newEpochSecret()
+    const id = epochSecretId(secret)
+    this.#parts.files.keep(partition, id, secret)
+    const others = (await this.#notices()).filter(({ node }) => node !== this.#parts.node)
+    return { secret, deliveries: others.map(({ key }) => sealedFor(key, partition, id, secret)) }
+  }
+
+  /** Does what there is to do. Calls while one is under way share it. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking
+  }
+
+  /** Resolves when none is under way. */
+  async settled(): Promise<void> {
+    await this.#looking?.catch(() => undefined)
+  }
+
+  async #look(): Promise<void> {
+    const { files, settings, node } = this.#parts
+    // Listed before the barrier: what is made after it may belong to a definition that this view does not have yet.
+    const listed = files.list()
+    const view = await settings.current()
+    const definitions = [...view.partitions.values()].flatMap(({ value }) => (value.kind === 'software' ? [value] : []))
+    if (node !== undefined) await this.#exchange(node, definitions)
+    if (this.#destroyOver(listed, definitions) && node !== undefined) {
+      files.renewDeliveryKey()
+      await this.#exchange(node, definitions)
+    }
+  }
+
+  async #exchange(node: string, definitions: readonly SoftwarePartitionDefinition[]): Promise<void> {
+    const { files, board, root } = this.#parts
+    const rootSecret = await root()
+    if (rootSecret === undefined) return
+    try {
+      const { publicKey } = files.deliveryKey() ?? files.renewDeliveryKey()
+      const wants = definitions.flatMap((definition) => this.#takeIn(definition))
+      const notices = board.read(rootSecret)
+      const own = notices.find((notice) => notice.node === node)
+      if (own?.key !== publicKey || JSON.stringify(own.wants) !== JSON.stringify(wants))
+        await board.write({ node, key: publicKey, wants }, rootSecret)
+      await this.#send(notices.filter((notice) => notice.node !== node && notice.wants.length > 0))
+    } finally {
+      rootSecret.wipe()
+    }
+  }
+
+  /** @returns what is still missing */
+  #takeIn(definition: SoftwarePartitionDefinition): [string, string][] {
+    const { files, log } = this.#parts
+    const { name } = definition
+    const find = epochSecretsOf(files, definition)
+    return [...ringSecrets(Buffer.from(definition.ring, 'base64'), name)].flatMap(([epoch, id]): [string, string][] => {
+      const secret = find(epoch, id)
+      if (secret === undefined) return [[name, id]]
+      if (files.find(name, id) === undefined) {
+        files.keep(name, id, secret)
+        log(`the secret of epoch ${epoch} of partition ${name} came from another node`)
+      }
+      return []
+    })
+  }
+
+  async #send(wanting: readonly DeliveryNotice[]): Promise<void> {
+    const { files, settings } = this.#parts
+    for (const { key, wants } of wanting) {
+      for (const [partition, id] of wants) {
+        const secret = files.find(partition, id)
+        const view = settings.view()
+        const entry = view.partitions.get(partition)
+        if (secret === undefined || entry?.value.kind !== 'software') continue
+        const { deliveries = [] } = entry.value
+        if (deliveries.some((one) => one.secretId === id && one.key === key)) continue
+        const value = { ...entry.value, deliveries: [...deliveries, sealedFor(key, partition, id, secret)] }
+        // Of several nodes that send the same at once one succeeds; the next look finds what is still wanted.
+        await settings.commit(view, [{ kind: 'partition', id: partition, value, revision: entry.revision }])
+      }
+    }
+  }
+
+  /** @returns whether there was any */
+  #destroyOver(listed: ReturnType<EpochSecretFiles['list']>, definitions: readonly SoftwarePartitionDefinition[]): boolean {
+    const { files, log } = this.#parts
+    let hasDestroyed = false
+    for (const { partition, secretId } of listed) {
+      const definition = definitions.find(({ name }) => name === partition)
+      // While the next epoch is made, its secret is here before its ring.
+      if (definition === undefined || definition.turn?.phase === 'making') continue
+      const needed = [...ringSecrets(Buffer.from(definition.ring, 'base64'), partition).values()]
+      if (needed.includes(secretId)) continue
+      files.destroy(partition, secretId)
+      log(`partition ${partition}: a secret of an epoch that is over was destroyed`)
+      hasDestroyed = true
+    }
+    return hasDestroyed
+  }
+
+  async #notices(): Promise<readonly DeliveryNotice[]> {
+    const { board, root, node } = this.#parts
+    const rootSecret = node === undefined ? undefined : await root()
+    if (rootSecret === undefined) return []
+    try {
+      return board.read(rootSecret)
+    } finally {
+      rootSecret.wipe()
+    }
+  }
+}
+
+/** Deliveries of the secrets that a ring still needs. */
+export function neededDeliveries({ name, ring, deliveries = [] }: SoftwarePartitionDefinition): readonly EpochDelivery[] {
+  const needed = [...ringSecrets(Buffer.from(ring, 'base64'), name).values()]
+  return deliveries.filter(({ secretId }) => needed.includes(secretId))
+}
+
+function sealedFor(key: string, partition: string, secretId: string, secret: Secret): EpochDelivery {
+  return { secretId, key, sealed: Buffer.from(deliver(key, purpose(partition, secretId), secret)).toString('base64') }
+}
+
+function purpose(partition: string, secretId: string): string {
+  return `epoch secret ${secretId} of partition ${partition}`
+}
