@@ -71,6 +71,7 @@ class Session {
       return [...header, `ResponseMessage/BatchItem: stands ${found.length} times, expected ${wanted.length}`]
     const items = wanted.flatMap((item, index) => {
       this.#noteStream(batchItems(sent)[index], item)
+      this.#notePending(item)
       const isVariable = this.#isVariable(batchItems(sent)[index], found[index] as XmlElement)
       const label = wanted.length > 1 ? `BatchItem[${index}]` : 'BatchItem'
       const differences = compare(item, found[index] as XmlElement, { ...common, isVariable }, label)
@@ -84,6 +85,12 @@ class Session {
   #noteStream(request: XmlElement | undefined, expected: XmlElement): void {
     if (textOf(childOf(childOf(request, 'RequestPayload'), 'InitIndicator')) !== 'true') return
     const name = textOf(childOf(childOf(expected, 'ResponsePayload'), 'CorrelationValue'))
+    if (isPlaceholder(name)) this.#bindings.release(name)
+  }
+
+  /** Each request that is answered later has a value of its own, under the one name that a case has for all of them. */
+  #notePending(expected: XmlElement): void {
+    const name = textOf(childOf(expected, 'AsynchronousCorrelationValue'))
     if (isPlaceholder(name)) this.#bindings.release(name)
   }
 
