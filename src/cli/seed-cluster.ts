@@ -6,8 +6,10 @@ import {
   backupSource,
   checkSeed,
   clusterPaths,
+  dropUnbegun,
   initCluster,
   Keys,
+  markBegun,
   openBackup,
   readMembership,
   readSeeding,
@@ -68,11 +70,11 @@ async function bring(config: Config, folder: DataFolder, seeding: Seeding, outpu
       )
     if ((await readSeeding(folder.cluster)) === undefined) await writeSeeding(folder.cluster, seeding)
     await beginMember(folder, seeding)
-    // etcd that was killed while it first made its files may never come up from them: it has no member to elect.
-    if (seeding.begun === undefined) await rm(clusterPaths(folder.cluster).etcd, { recursive: true, force: true })
+    const membership = await readMembership(folder.cluster)
+    if (membership !== undefined) await dropUnbegun(folder.cluster, membership)
     for (const name of ['peer', 'client'] as const) await checkFree(seeding.addresses[name])
     await withLoneMember({ folder: folder.cluster, etcd: config.cluster?.etcd.path, quota }, async (client) => {
-      await writeSeeding(folder.cluster, { ...seeding, begun: true })
+      await markBegun(folder.cluster)
       await seed(client, keys, source, progress)
     })
     output.step('data', `${source.total} values brought into the cluster and compared`, { values: source.total })

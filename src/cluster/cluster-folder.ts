@@ -13,6 +13,8 @@ export interface ClusterMembership {
   readonly peerUrl: string
   readonly clientUrl: string
   readonly state: 'new' | 'existing'
+  /** Of the first node: whether its member took part yet. */
+  readonly begun?: boolean
   /** Names and peer URLs when this node's member was made. */
   readonly initialCluster: Readonly<Record<string, string>>
   /** Client URLs of the members as last seen, the own one first. */
@@ -33,8 +35,6 @@ export interface Seeding {
   readonly addresses: Readonly<Record<'peer' | 'client' | 'join', { readonly host: string; readonly port: number }>> & {
     readonly name: string
   }
-  /** The new member took part for the first time: until then there is nothing in its data that matters. */
-  readonly begun?: true
   /** All of them are in the cluster and were compared; what is left is to put the old ones away. */
   readonly done: boolean
 }

@@ -5,10 +5,12 @@ import { EtcdClient } from './etcd-client.ts'
 import { type EtcdLedger, openEtcdLedger } from './etcd-ledger.ts'
 import { type Member, memberLimits, startMember } from './etcd-member.ts'
 import { evictedProblem, lookAtOwnMember } from './eviction.ts'
+import { dropUnbegun, markBegun } from './first-start.ts'
 import { foreignCluster } from './foreign-cluster.ts'
 import { forgetNode, refuseNewerFormat } from './format-watch.ts'
 import { type CertifyPeer, type JoinListener, type JoinSecretsGiver, startJoinListener } from './join-listener.ts'
 import { Keys } from './keys.ts'
+import { untilUp } from './lone-member.ts'
 import { type ClusterState, clusterState, evictMember, type MemberState, promoteWhenReady } from './membership.ts'
 import { type NodeWatch, type NodeWatchChoices, startNodeWatch } from './node-watch.ts'
 import { renewPeerCertificate } from './peer-certificate.ts'
@@ -87,6 +89,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
   const foreign = await foreignCluster(membership.endpoints.slice(1), paths.tls)
   if (foreign !== undefined) throw new Error(foreign)
   const binary = (await findEtcd(options.etcd)).path
+  await dropUnbegun(options.folder, membership)
   const member = await startMember({
     binary,
     name: membership.node,
@@ -104,6 +107,10 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
   const client = new EtcdClient(connection)
   const keys = new Keys()
   try {
+    if (membership.begun === false) {
+      await untilUp(member)
+      await markBegun(options.folder)
+    }
     await refuseNewerFormat(client, keys)
   } catch (error) {
     client.close()
@@ -130,7 +137,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
   })
   let stopped = false
   const promoted = promoteWhenReady(client, membership.peerUrl, log, () => stopped)
-  let known = membership
+  let known: ClusterMembership = membership.begun === false ? { ...membership, begun: true } : membership
   const remember = async (change: Partial<ClusterMembership>) => {
     known = { ...known, ...change }
     await writeMembership(options.folder, known)

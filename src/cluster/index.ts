@@ -10,6 +10,7 @@ export { type EtcdBinary, findEtcd } from './etcd-binary.ts'
 export { EtcdClient, type EtcdClientOptions, type TlsFiles } from './etcd-client.ts'
 export { type EtcdLedger, type EtcdLedgerOptions, openEtcdLedger } from './etcd-ledger.ts'
 export { type Member, type MemberOptions, memberLimits, startMember } from './etcd-member.ts'
+export { dropUnbegun, markBegun } from './first-start.ts'
 export { type InviteOptions, invite } from './invitations.ts'
 export { initCluster, type Joined, joinCluster, newClusterToken } from './join.ts'
 export {

@@ -23,6 +23,7 @@ export async function initCluster(
     peerUrl: node.peerUrl,
     clientUrl: node.clientUrl,
     state: 'new',
+    begun: false,
     initialCluster: { [node.name]: node.peerUrl },
     endpoints: [node.clientUrl],
   }

@@ -45,7 +45,8 @@ export async function withLoneMember<T>(options: LoneMemberOptions, work: (clien
   }
 }
 
-async function untilUp(member: Member): Promise<void> {
+/** Resolves when the member takes part. @throws Error with its last words when that takes more than a minute */
+export async function untilUp(member: Member): Promise<void> {
   const deadline = performance.now() + upMilliseconds
   for (;;) {
     const problem = await member.problem()

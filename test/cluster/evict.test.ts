@@ -131,6 +131,7 @@ test.serial('a node that is evicted while it lives says so and answers nothing m
   const evicted = nodes[1]!.node
   const membership = clusterPaths(folderOf(1)).membership
   await until(async () => JSON.parse(await readFile(membership, 'utf8')).memberId !== undefined)
+  await until(async () => (await nodes[0]!.node.state()).members.every(({ problem }) => problem === undefined))
   await nodes[0]!.node.evict('node-2')
   await until(() => evicted.ledger.problem()?.includes('was evicted') === true)
   await t.throwsAsync(evicted.ledger.barrier(), { message: /Nothing was done: this node was evicted.*join with a new token/ })
