@@ -14,6 +14,8 @@ export const tresorExtension = {
     /** Of a failed item of an answer. */
     retry: { tag: 0x540003, type: 'TextString' },
   },
+  /** What Query calls them. */
+  names: { idempotencyKey: 'Idempotency Key', wantsRetry: 'Wants Retry', retry: 'Retry' },
 } as const
 
 /** Bytes of an Idempotency Key. */

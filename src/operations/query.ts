@@ -1,5 +1,7 @@
 import type { EnumerationValue } from '../../spec/enumerations.ts'
+import { itemTypes } from '../../spec/item-types.ts'
 import { KmipError } from '../../spec/kmip-error.ts'
+import { tresorExtension } from '../../spec/tresor-extension.ts'
 import type { RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import type { Context } from './context.ts'
 import { symmetricKeyDefaults } from './create.ts'
@@ -15,7 +17,10 @@ type QueryFunction = EnumerationValue<'QueryFunction'>
  */
 export async function query(context: Context, request: RequestPayload<'Query'>): Promise<Answer> {
   let answer: Answer = nothing
-  for (const question of new Set(request.queryFunctions)) {
+  const questions = new Set(request.queryFunctions)
+  // The map says all that the list does.
+  if (questions.has('QueryExtensionMap')) questions.delete('QueryExtensionList')
+  for (const question of questions) {
     const ask = answers[question]
     if (ask === undefined) throw new KmipError('InvalidField', `Query has no answer to ${question}.`)
     answer = { ...answer, ...(await ask(context)) }
@@ -50,6 +55,12 @@ export const objectTypes = [
   'CertificateRequest',
 ] as const satisfies readonly EnumerationValue<'ObjectType'>[]
 
+/** The fields of Tresor's own Message Extension. */
+const extensions = (Object.keys(tresorExtension.fields) as (keyof typeof tresorExtension.fields)[]).map((field) => {
+  const { tag, type } = tresorExtension.fields[field]
+  return { extensionName: tresorExtension.names[field], extensionTag: tag, extensionType: itemTypes[type].code }
+})
+
 const answers: { readonly [F in QueryFunction]?: (context: Context) => Promise<Partial<Answer>> | Partial<Answer> } = {
   QueryOperations: ({ server }) => ({ operations: server.operations }),
   QueryObjects: () => ({ objectTypes }),
@@ -62,10 +73,10 @@ const answers: { readonly [F in QueryFunction]?: (context: Context) => Promise<P
       alternateFailoverEndpoints: [],
     },
   }),
-  // None: no values are made up for a namespace, there are no extensions, no attestation, no validation, no registration of clients.
+  QueryExtensionList: () => ({ extensionInformation: extensions.map(({ extensionName }) => ({ extensionName })) }),
+  QueryExtensionMap: () => ({ extensionInformation: extensions }),
+  // None: no values are made up for a namespace, there is no attestation, no validation, no registration of clients.
   QueryApplicationNamespaces: () => ({}),
-  QueryExtensionList: () => ({}),
-  QueryExtensionMap: () => ({}),
   QueryAttestationTypes: () => ({}),
   QueryValidations: () => ({}),
   QueryClientRegistrationMethods: () => ({}),

@@ -29,6 +29,20 @@ test('what Query says of the rest', async (t) => {
   t.is((await ask('QueryStorageProtectionMasks')).protectionStorageMasks?.masks.length, 1)
 })
 
+test("Query names the fields of Tresor's own Message Extension, and in the map says what they are", async (t) => {
+  const names = (await ask('QueryExtensionList')).extensionInformation
+  t.deepEqual(
+    names.map(({ extensionName }) => extensionName),
+    ['Idempotency Key', 'Wants Retry', 'Retry'],
+  )
+  t.true(names.every(({ extensionTag, extensionType }) => extensionTag === undefined && extensionType === undefined))
+  const map = (await ask('QueryExtensionMap')).extensionInformation
+  t.deepEqual(map[0], { extensionName: 'Idempotency Key', extensionTag: 0x540001, extensionType: 8 })
+  const { run } = operationContext()
+  const both = await run('Query', { queryFunctions: ['QueryExtensionMap', 'QueryExtensionList'] })
+  t.deepEqual(both.extensionInformation, map)
+})
+
 test('the defaults that Query tells are those that Create uses', async (t) => {
   const bench = operationContext()
   const { defaultsInformation } = await bench.run('Query', { queryFunctions: ['QueryDefaultsInformation'] })
