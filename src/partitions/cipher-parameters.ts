@@ -1,7 +1,7 @@
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { CipherMechanism } from './partition.ts'
+import type { CipherMechanism, SymmetricMechanism } from './partition.ts'
 
-export type SymmetricMechanism = Exclude<CipherMechanism, { cipher: 'RSA-OAEP' | 'RSA-PKCS1' | 'RSA-RAW' }>
+export type { SymmetricMechanism }
 
 /** Ciphers that make an authentication tag. */
 export type AuthenticatedMechanism = Extract<CipherMechanism, { tagLength: number }>

@@ -10,8 +10,8 @@ interface Hash {
   readonly size: number
   /** The DER in front of the digest in an RSA PKCS #1 v1.5 signature (RFC 8017 §9.2, note 1), in hexadecimal. */
   readonly digestInfo: string
-  /** PKCS #11's numbers: CKM of the digest and of its HMAC, and CKG_MGF1 of the mask generator over it. */
-  readonly token: { readonly digest: number; readonly hmac: number; readonly mgf?: number }
+  /** PKCS #11's numbers: CKM of the digest, of its HMAC and of a key derivation by it, and CKG_MGF1 of the mask generator over it. */
+  readonly token: { readonly digest: number; readonly hmac: number; readonly mgf?: number; readonly derive?: number }
   /** The Cryptographic Algorithm of keys for its HMAC. */
   readonly hmacKey?: AlgorithmName
   /** The Digital Signature Algorithms that say it. */
@@ -39,7 +39,7 @@ export const hashes: Partial<Record<HashName, Hash>> = {
     node: 'sha1',
     size: 20,
     digestInfo: '3021300906052b0e03021a05000414',
-    token: { digest: 0x220, hmac: 0x221, mgf: 1 },
+    token: { digest: 0x220, hmac: 0x221, mgf: 1, derive: 0x392 },
     hmacKey: 'HMAC_SHA1',
     rsa: 'SHA_1WithRSAEncryption',
     ecdsa: 'ECDSAWithSHA_1',
@@ -48,7 +48,7 @@ export const hashes: Partial<Record<HashName, Hash>> = {
     node: 'sha224',
     size: 28,
     digestInfo: nistArc('04', 28),
-    token: { digest: 0x255, hmac: 0x256, mgf: 5 },
+    token: { digest: 0x255, hmac: 0x256, mgf: 5, derive: 0x396 },
     hmacKey: 'HMAC_SHA224',
     rsa: 'SHA_224WithRSAEncryption',
     ecdsa: 'ECDSAWithSHA224',
@@ -57,7 +57,7 @@ export const hashes: Partial<Record<HashName, Hash>> = {
     node: 'sha256',
     size: 32,
     digestInfo: nistArc('01', 32),
-    token: { digest: 0x250, hmac: 0x251, mgf: 2 },
+    token: { digest: 0x250, hmac: 0x251, mgf: 2, derive: 0x393 },
     hmacKey: 'HMAC_SHA256',
     rsa: 'SHA_256WithRSAEncryption',
     ecdsa: 'ECDSAWithSHA256',
@@ -66,7 +66,7 @@ export const hashes: Partial<Record<HashName, Hash>> = {
     node: 'sha384',
     size: 48,
     digestInfo: nistArc('02', 48),
-    token: { digest: 0x260, hmac: 0x261, mgf: 3 },
+    token: { digest: 0x260, hmac: 0x261, mgf: 3, derive: 0x394 },
     hmacKey: 'HMAC_SHA384',
     rsa: 'SHA_384WithRSAEncryption',
     ecdsa: 'ECDSAWithSHA384',
@@ -75,7 +75,7 @@ export const hashes: Partial<Record<HashName, Hash>> = {
     node: 'sha512',
     size: 64,
     digestInfo: nistArc('03', 64),
-    token: { digest: 0x270, hmac: 0x271, mgf: 4 },
+    token: { digest: 0x270, hmac: 0x271, mgf: 4, derive: 0x395 },
     hmacKey: 'HMAC_SHA512',
     rsa: 'SHA_512WithRSAEncryption',
     ecdsa: 'ECDSAWithSHA512',

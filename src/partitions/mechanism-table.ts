@@ -1,7 +1,17 @@
+import type { EnumerationValue } from '../../spec/enumerations.ts'
 import type { StructureValue } from '../../spec/values.ts'
 import { curves } from './curves.ts'
 import { hashes, hashNames } from './hashes.ts'
-import type { AlgorithmName, CipherMechanism, CurveName, HashName, MacMechanism, MechanismName, SignMechanism } from './partition.ts'
+import type {
+  AlgorithmName,
+  CipherMechanism,
+  CurveName,
+  DeriveMechanism,
+  HashName,
+  MacMechanism,
+  MechanismName,
+  SignMechanism,
+} from './partition.ts'
 import { ckf, ckk, ckm } from './pkcs11/constants.ts'
 import { symmetricKeys } from './symmetric-lengths.ts'
 
@@ -9,7 +19,7 @@ import { symmetricKeys } from './symmetric-lengths.ts'
 type Asked = Pick<
   StructureValue<'CryptographicParameters'>,
   'blockCipherMode' | 'paddingMethod' | 'digitalSignatureAlgorithm' | 'hashingAlgorithm'
->
+> & { readonly derivationMethod?: EnumerationValue<'DerivationMethod'> }
 
 /** How a software partition has it: OpenSSL's ciphers by the key's length in bytes, its hash or curve; or what else decides. */
 export type SoftwareWay =
@@ -29,7 +39,7 @@ export interface TokenWay {
   /** The mechanism that also pads the data, as PKCS #5 does. */
   readonly padded?: number
   /** What builds its parameter, in `pkcs11/mechanism-parameters.ts`; none unless told. */
-  readonly parameter?: 'iv' | 'counter' | 'gcm' | 'ccm' | 'chacha20' | 'oaep' | 'pss'
+  readonly parameter?: 'iv' | 'counter' | 'gcm' | 'ccm' | 'chacha20' | 'oaep' | 'pss' | 'ecdh' | 'aesData' | 'desData'
   /** CKK_* of the keys that it makes or takes, where that is not the key type of their algorithm. */
   readonly keyType?: number
   /** Bits of the keys that it makes, which the token must allow. */
@@ -62,6 +72,7 @@ export type MechanismRow = Common &
     | { readonly does: 'sign'; readonly scheme: SignMechanism['scheme']; readonly hash?: HashName }
     | { readonly does: 'mac'; readonly mac: MacMechanism['mac']; readonly hash?: HashName }
     | { readonly does: 'hash'; readonly hash: HashName }
+    | { readonly does: 'derive'; readonly derive: DeriveMechanism['derive'] }
     | { readonly does: 'generate' }
   )
 
@@ -226,6 +237,17 @@ function hashRows(hash: HashName): readonly MechanismRow[] {
   ]
 }
 
+const deriving = (mechanism: number, more: Partial<TokenWay> = {}): TokenWay => ({ mechanism, flag: ckf.DERIVE, ...more })
+
+/** Ciphers without a tag. */
+const encryptsForDerivation: ReadonlySet<CipherRow['cipher']> = new Set<CipherRow['cipher']>(['ECB', 'CBC', 'CTR', 'CFB', 'OFB'])
+
+/** The binding has no parameter for the mechanisms of ECB. */
+const encryptDataWays: Readonly<Record<MechanismName, readonly TokenWay[]>> = {
+  'AES-CBC': [deriving(ckm.AES_CBC_ENCRYPT_DATA, { parameter: 'aesData' })],
+  'DES3-CBC': [deriving(ckm.DES3_CBC_ENCRYPT_DATA, { parameter: 'desData' })],
+}
+
 /** What Create Key Pair may ask of a curve: KMIP 1.0 says ECDSA or ECDH, later versions EC. */
 export const curveAlgorithms: readonly AlgorithmName[] = ['EC', 'ECDSA', 'ECDH']
 
@@ -245,6 +267,48 @@ const plainRows: readonly MechanismRow[] = [
   // GMAC is GCM with nothing encrypted, and its tag. MAC has no field for its IV, so KMIP asks for it as GCM.
   { name: 'GMAC', does: 'mac', mac: 'GMAC', keys: ['AES'], kmip: {}, software: 'always', token: encrypting(ckm.AES_GCM) },
 ]
+
+/** Derive Key. The keys that a method takes are named where it does not take secret values of all sorts. */
+const deriveRows: readonly MechanismRow[] = [
+  ...hashNames.map((hash): MechanismRow => {
+    const { node, token } = hashes[hash]!
+    const ways = token.derive === undefined ? [] : [deriving(token.derive)]
+    return {
+      name: `DERIVE-HASH-${hash}`,
+      does: 'derive',
+      derive: 'HASH',
+      keys: [],
+      kmip: { derivationMethod: 'HASH', hashingAlgorithm: hash },
+      software: { hash: node },
+      token: ways,
+    }
+  }),
+  deriveRow('HMAC', 'HMAC'),
+  deriveRow('PBKDF2', 'PBKDF2'),
+  deriveRow('HKDF', 'HKDF'),
+  deriveRow('SP800-108-C', 'NIST800_108_C'),
+  deriveRow('SP800-108-F', 'NIST800_108_F'),
+  deriveRow('SP800-108-DPI', 'NIST800_108_DPI'),
+  { ...deriveRow('ECDH', 'AsymmetricKey'), keys: curveAlgorithms, token: [deriving(ckm.ECDH1_DERIVE, { parameter: 'ecdh' })] },
+  ...cipherRows.filter(({ cipher }) => encryptsForDerivation.has(cipher)).map(encryptRowOf),
+]
+
+function deriveRow(derive: DeriveMechanism['derive'], derivationMethod: NonNullable<Asked['derivationMethod']>): MechanismRow {
+  return { name: `DERIVE-${derive}`, does: 'derive', derive, keys: [], kmip: { derivationMethod }, software: 'always' }
+}
+
+function encryptRowOf({ name, keys, kmip, software }: CipherRow): MechanismRow {
+  const ways = encryptDataWays[name]
+  return {
+    name: `DERIVE-ENCRYPT-${name}`,
+    does: 'derive',
+    derive: 'ENCRYPT',
+    keys,
+    kmip: { ...kmip, derivationMethod: 'ENCRYPT' },
+    ...(software && { software }),
+    ...(ways && { token: ways }),
+  }
+}
 
 const making = (mechanism: number, more: Partial<TokenWay> = {}): TokenWay => ({ mechanism, flag: ckf.GENERATE, ...more })
 const makingPair = (mechanism: number, more: Partial<TokenWay> = {}): TokenWay => ({ mechanism, flag: ckf.GENERATE_KEY_PAIR, ...more })
@@ -312,6 +376,7 @@ export const mechanismTable: readonly MechanismRow[] = [
   ...wrapRows,
   ...plainRows,
   ...hashNames.flatMap(hashRows),
+  ...deriveRows,
   ...generateRows,
 ]
 

@@ -1,6 +1,15 @@
 import { KmipError } from '../../spec/kmip-error.ts'
 import { curveAlgorithms, rowsThat } from './mechanism-table.ts'
-import type { AlgorithmName, CipherMechanism, KeyType, MacMechanism, MechanismName, SignMechanism, WrapMechanism } from './partition.ts'
+import type {
+  AlgorithmName,
+  CipherMechanism,
+  DeriveMechanism,
+  KeyType,
+  MacMechanism,
+  MechanismName,
+  SignMechanism,
+  WrapMechanism,
+} from './partition.ts'
 
 /** What Create Key Pair may ask of a curve: KMIP 1.0 says ECDSA or ECDH, later versions EC. */
 export function isCurveAlgorithm(algorithm: AlgorithmName): boolean {
@@ -48,6 +57,12 @@ export function macName(mechanism: MacMechanism): MechanismName {
 /** `WRAP-AES-KEY-WRAP`, `WRAP-AES-GCM`, `WRAP-RSA-OAEP`. */
 export function wrapName(algorithm: AlgorithmName, mechanism: WrapMechanism): MechanismName {
   return `WRAP-${'wrap' in mechanism ? mechanism.wrap : cipherName(algorithm, mechanism)}`
+}
+
+/** `DERIVE-HASH-SHA_256`, `DERIVE-ENCRYPT-AES-CBC`, `DERIVE-PBKDF2`, `DERIVE-ECDH`. */
+export function deriveName(algorithm: AlgorithmName, mechanism: DeriveMechanism): MechanismName {
+  if (mechanism.derive === 'HASH') return `DERIVE-HASH-${mechanism.hash}`
+  return `DERIVE-${mechanism.derive}${mechanism.derive === 'ENCRYPT' ? `-${cipherName(algorithm, mechanism.mechanism)}` : ''}`
 }
 
 /** `GENERATE-AES`, `GENERATE-EC-P_256`, `GENERATE-X25519`; `GENERATE-AES-512` for the two keys of XTS-AES-256. */

@@ -59,6 +59,31 @@ export type MacMechanism =
   | { readonly mac: 'CMAC' }
   | { readonly mac: 'GMAC'; readonly iv: Uint8Array }
 
+/**
+ * How a key is made of another one (KMIP 2.1 §6.1.14, §7.12). The new key is the beginning of what comes out; `data` is what the method works on, or
+ * a managed value whose bytes are that.
+ */
+export type DeriveMechanism =
+  /** Of the base key's own value. */
+  | { readonly derive: 'HASH'; readonly hash: HashName }
+  | { readonly derive: 'HMAC'; readonly hash: HashName; readonly data: Uint8Array | KeyReference }
+  | { readonly derive: 'ENCRYPT'; readonly mechanism: SymmetricMechanism; readonly data: Uint8Array | KeyReference }
+  | { readonly derive: 'PBKDF2'; readonly hash: HashName; readonly salt: Uint8Array; readonly iterations: number }
+  | { readonly derive: 'HKDF'; readonly hash: HashName; readonly salt: Uint8Array; readonly data: Uint8Array | KeyReference }
+  /** SP 800-108 with an HMAC: counter, feedback and double pipeline. Its fixed input is `data` and the length of the output in bits, 32 bits long. */
+  | {
+      readonly derive: 'SP800-108-C' | 'SP800-108-F' | 'SP800-108-DPI'
+      readonly hash: HashName
+      readonly data: Uint8Array | KeyReference
+      /** Of the feedback mode; may be empty. */
+      readonly iv: Uint8Array
+    }
+  /** The base key is private; what comes out is the shared secret as it is. */
+  | { readonly derive: 'ECDH'; readonly publicKey: KeyReference }
+
+/** All but the ciphers of RSA. */
+export type SymmetricMechanism = Exclude<CipherMechanism, { cipher: 'RSA-OAEP' | 'RSA-PKCS1' | 'RSA-RAW' }>
+
 export interface Ciphertext {
   readonly data: Uint8Array
   /** The authentication tag, for GCM, CCM and ChaCha20-Poly1305. */
@@ -140,6 +165,11 @@ export interface Partition {
   generateKey(type: KeyType, policy: KeyPolicy): Promise<WrappedKey>
   /** Makes a key pair inside. The public key lies under the same KEK, and so does not depend on the store being honest. */
   generateKeyPair(type: KeyType, policy: KeyPolicy): Promise<{ readonly privateKey: WrappedKey; readonly publicKey: WrappedKey }>
+  /**
+   * Makes a symmetric or HMAC key of another one, inside, and returns it wrapped.
+   * @throws KmipError InvalidField when the method gives fewer bytes than the new key has.
+   */
+  deriveKey(base: KeyReference, mechanism: DeriveMechanism, type: KeyType, policy: KeyPolicy): Promise<WrappedKey>
   /** Takes in a value that came from outside (Register, Import). */
   importKey(plain: PlainKey, policy: KeyPolicy): Promise<WrappedKey>
   /** The plain value, for Get and Export of what may leave, and for nothing else. Refuses Sensitive and not extractable keys itself. */

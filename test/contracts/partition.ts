@@ -21,6 +21,7 @@ import type {
   SignMechanism,
   WrappedKey,
 } from '../../src/partitions/index.ts'
+import { deriveCases } from './partition-derive.ts'
 import { eddsaVectors } from './partition-eddsa-vectors.ts'
 import { feedbackVectors, wholeVectors } from './partition-mode-vectors.ts'
 import { cipherVectors, hashVectors, hmacVectors, wrapVectors } from './partition-vectors.ts'
@@ -95,6 +96,8 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
       t.is(hex(await p.decrypt(key, vector.mechanism, out.data, out.tag)), vector.plain)
     })
   }
+
+  deriveCases({ contract, put, refer, refused })
 
   for (const vector of wrapVectors) {
     contract(`key wrap, ${vector.name}`, async (t, p) => {

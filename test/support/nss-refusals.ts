@@ -1,5 +1,5 @@
 import type { Refusal } from '../contracts/partition.ts'
-import { edwardsRefusals, hmacSha3Refusals, modeRefusals } from './token-refusals.ts'
+import { deriveRefusals, edwardsRefusals, hmacSha3Refusals, modeRefusals } from './token-refusals.ts'
 
 const lacks = (says: RegExp): Refusal => ({ reason: 'UnsupportedCryptographicParameters', says })
 /** NSS takes a curve's private key in only with its public point beside it. */
@@ -10,6 +10,10 @@ export const nssRefusals: Readonly<Record<string, Refusal>> = {
   ...modeRefusals(['CFB', 'OFB', 'CCM', 'XTS']),
   ...edwardsRefusals,
   ...hmacSha3Refusals,
+  ...deriveRefusals,
+  'derived: ECDH on P-256, RFC 5903 8.1': noCurves,
+  'derived: ECDH on P-256, the beginning of what is shared': noCurves,
+  'derived: ECDH between two pairs that were made inside': noCurves,
   'ChaCha20-Poly1305, RFC 8439 2.8.2': lacks(/mechanism ChaCha20-Poly1305/),
   'AES-ECB with PKCS5 padding': lacks(/AES-ECB with padding PKCS5/),
   'key wrap, RFC 5649 6, 20 bytes': lacks(/wrapping of a key whose length is no multiple of 64 bits/),

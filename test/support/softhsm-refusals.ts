@@ -1,11 +1,18 @@
 import type { Refusal } from '../contracts/partition.ts'
-import { edwardsRefusals, hmacSha3Refusals, modeRefusals } from './token-refusals.ts'
+import { deriveRefusals, edwardsRefusals, hmacSha3Refusals, modeRefusals } from './token-refusals.ts'
 
 /** What SoftHSM 2.6 lacks, by the names of the partition contract's cases. */
 export const softHsmRefusals: Readonly<Record<string, Refusal>> = {
   ...modeRefusals(['CFB', 'OFB', 'CCM', 'XTS']),
   ...edwardsRefusals,
   ...hmacSha3Refusals,
+  ...deriveRefusals,
+  'derived: HASH of a key': { reason: 'UnsupportedCryptographicParameters', says: /mechanism DERIVE-HASH-SHA_256\./ },
+  'derived: HASH gives no more than the digest': { reason: 'UnsupportedCryptographicParameters', says: /mechanism DERIVE-HASH-SHA_256\./ },
+  'derived: ECDH on P-256, the beginning of what is shared': {
+    reason: 'UnsupportedCryptographicParameters',
+    says: /DERIVE-ECDH of a part of the shared secret: tokens keep its end/,
+  },
   'ChaCha20, RFC 8439 2.4.2': { reason: 'UnsupportedCryptographicParameters', says: /mechanism ChaCha20/ },
   'ChaCha20-Poly1305, RFC 8439 2.8.2': { reason: 'UnsupportedCryptographicParameters', says: /mechanism ChaCha20-Poly1305/ },
   'AES-ECB with PKCS5 padding': { reason: 'UnsupportedCryptographicParameters', says: /AES-ECB/ },

@@ -37,6 +37,18 @@ export const edwardsRefusals: Readonly<Record<string, Refusal>> = {
   'X448: a pair goes out and comes in again, agrees outside, and does not sign': lacks(/mechanism GENERATE-X448\./),
 }
 
+/** What the binding cannot ask of any token: it has no form for the parameters of these derivations. */
+export const deriveRefusals: Readonly<Record<string, Refusal>> = {
+  'derived: HMAC': lacks(/mechanism DERIVE-HMAC\./),
+  'derived: PBKDF2, RFC 6070, 4096 iterations': lacks(/mechanism DERIVE-PBKDF2\./),
+  'derived: HKDF, RFC 5869 A.1': lacks(/mechanism DERIVE-HKDF\./),
+  'derived: SP 800-108, counter': lacks(/mechanism DERIVE-SP800-108-C\./),
+  'derived: SP 800-108, feedback': lacks(/mechanism DERIVE-SP800-108-F\./),
+  'derived: SP 800-108, double pipeline': lacks(/mechanism DERIVE-SP800-108-DPI\./),
+  'derived: ENCRYPT with AES-CTR, SP 800-38A F.5.1': lacks(/mechanism DERIVE-ENCRYPT-AES-CTR\./),
+  'derived: X25519, RFC 7748 6.1': lacks(/mechanism GENERATE-X25519\./),
+}
+
 /** The refusals of a token without HMAC by SHA-3. */
 export const hmacSha3Refusals: Readonly<Record<string, Refusal>> = Object.fromEntries(
   hmacVectors.filter(({ hash }) => hash.startsWith('SHA3')).map(({ name, hash }) => [name, lacks(new RegExp(`mechanism HMAC-${hash}`))]),

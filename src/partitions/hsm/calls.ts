@@ -7,6 +7,7 @@ export const remoteMethods = [
   'describe',
   'generateKey',
   'generateKeyPair',
+  'deriveKey',
   'importKey',
   'reveal',
   'encrypt',

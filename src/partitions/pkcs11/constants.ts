@@ -13,6 +13,7 @@ export const ckm = {
   GENERIC_SECRET_KEY_GEN: 0x350,
   EC_KEY_PAIR_GEN: 0x1040,
   ECDSA: 0x1041,
+  ECDH1_DERIVE: 0x1050,
   EC_EDWARDS_KEY_PAIR_GEN: 0x1055,
   EC_MONTGOMERY_KEY_PAIR_GEN: 0x1056,
   EDDSA: 0x1057,
@@ -24,6 +25,8 @@ export const ckm = {
   AES_GCM: 0x1087,
   AES_CCM: 0x1088,
   AES_CMAC: 0x108a,
+  DES3_CBC_ENCRYPT_DATA: 0x1103,
+  AES_CBC_ENCRYPT_DATA: 0x1105,
   AES_OFB: 0x2104,
   AES_CFB128: 0x2107,
   AES_KEY_WRAP: 0x2109,
@@ -81,6 +84,7 @@ export const ckf = {
   GENERATE: 0x8000,
   GENERATE_KEY_PAIR: 0x10000,
   WRAP: 0x20000,
+  DERIVE: 0x80000,
   RW_SESSION: 0x2,
   SERIAL_SESSION: 0x4,
   OS_LOCKING_OK: 0x2,
@@ -92,7 +96,10 @@ export const ckf = {
 export const cku = { SECURITY_OFFICER: 0, USER: 1 } as const
 
 /** pkcs11js's own numbers for the parameter structures that it builds. */
-export const parameterType = { AES_CCM: 2, RSA_OAEP: 4, RSA_PSS: 5, AES_GCM_V240: 7 } as const
+export const parameterType = { AES_CBC_DATA: 1, AES_CCM: 2, RSA_OAEP: 4, RSA_PSS: 5, EC_DH: 6, AES_GCM_V240: 7, DES_CBC_DATA: 20 } as const
+
+/** No key derivation function after ECDH: CKD_NULL. */
+export const ckdNull = 1
 
 /** Source of an OAEP label: CKZ_DATA_SPECIFIED. */
 export const ckzDataSpecified = 1

@@ -8,7 +8,7 @@ export type Handle = Buffer
 
 export interface Mechanism {
   readonly mechanism: number
-  readonly parameter?: Buffer | GcmParameter | CcmParameter | OaepParameter | PssParameter
+  readonly parameter?: Buffer | GcmParameter | CcmParameter | OaepParameter | PssParameter | EcdhParameter | EncryptDataParameter
 }
 
 export interface GcmParameter {
@@ -34,6 +34,18 @@ export interface OaepParameter {
   readonly mgf: number
   readonly source: number
   readonly sourceData?: Buffer
+}
+
+export interface EcdhParameter {
+  readonly type: number
+  readonly kdf: number
+  readonly publicData: Buffer
+}
+
+export interface EncryptDataParameter {
+  readonly type: number
+  readonly iv: Buffer
+  readonly data: Buffer
 }
 
 export interface PssParameter {
@@ -104,5 +116,6 @@ export interface Cryptoki {
   ): { readonly privateKey: Handle; readonly publicKey: Handle }
   C_WrapKey(session: Handle, mechanism: Mechanism, wrapping: Handle, key: Handle, out: Buffer): Buffer
   C_UnwrapKey(session: Handle, mechanism: Mechanism, wrapping: Handle, wrapped: Buffer, template: Template): Handle
+  C_DeriveKey(session: Handle, mechanism: Mechanism, base: Handle, template: Template): Handle
   C_GenerateRandom(session: Handle, out: Buffer): Buffer
 }

@@ -113,6 +113,10 @@ export class DeviceSession {
     return this.#manage(() => this.#library.C_GenerateKeyPair(this.#objects, { mechanism }, publicTemplate, privateTemplate))
   }
 
+  derive(mechanism: Mechanism, base: Handle, template: Template): Handle {
+    return this.#manage(() => this.#library.C_DeriveKey(this.#objects, mechanism, base, template))
+  }
+
   create(template: Template): Handle {
     return this.#manage(() => this.#library.C_CreateObject(this.#objects, template))
   }

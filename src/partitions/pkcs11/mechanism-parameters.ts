@@ -1,6 +1,6 @@
 import type { TokenWay } from '../mechanism-table.ts'
-import type { CipherMechanism, SignMechanism } from '../partition.ts'
-import { ckzDataSpecified, parameterType } from './constants.ts'
+import type { CipherMechanism, DeriveMechanism, SignMechanism } from '../partition.ts'
+import { ckdNull, ckzDataSpecified, parameterType } from './constants.ts'
 import type { Mechanism } from './cryptoki.ts'
 import { numbersOf } from './mechanisms.ts'
 
@@ -13,10 +13,18 @@ type Builder = (mechanism: CipherMechanism | SignMechanism, length: number) => P
  * @returns undefined where the mechanism has none, or where PKCS #11 has no number for a hash in it.
  */
 export function parameterOf({ parameter }: TokenWay, mechanism: CipherMechanism | SignMechanism, length: number): Parameter {
-  return parameter === undefined ? undefined : builders[parameter](mechanism, length)
+  return parameter === undefined || !(parameter in builders) ? undefined : builders[parameter as keyof typeof builders](mechanism, length)
 }
 
-const builders: Readonly<Record<NonNullable<TokenWay['parameter']>, Builder>> = {
+/** The same of a derivation. @param data what the method works on; of ECDH the other side's point. */
+export function derivationParameter({ parameter }: TokenWay, derivation: DeriveMechanism, data: Uint8Array): Parameter {
+  if (parameter === 'ecdh') return { type: parameterType.EC_DH, kdf: ckdNull, publicData: copy(data) }
+  if (derivation.derive !== 'ENCRYPT' || !('iv' in derivation.mechanism)) return undefined
+  const iv = copy(derivation.mechanism.iv ?? noBytes)
+  return { type: parameter === 'desData' ? parameterType.DES_CBC_DATA : parameterType.AES_CBC_DATA, iv, data: copy(data) }
+}
+
+const builders: Readonly<Record<Exclude<NonNullable<TokenWay['parameter']>, 'ecdh' | 'aesData' | 'desData'>, Builder>> = {
   iv: (mechanism) => ('iv' in mechanism && mechanism.iv !== undefined ? copy(mechanism.iv) : noBytes),
   counter: (mechanism) =>
     'cipher' in mechanism && mechanism.cipher === 'CTR' ? counter(mechanism.iv, mechanism.counterBits ?? 128) : undefined,

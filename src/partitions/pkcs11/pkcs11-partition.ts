@@ -7,6 +7,7 @@ import { lacks, macName, signName } from '../mechanisms.ts'
 import type {
   CipherMechanism,
   Ciphertext,
+  DeriveMechanism,
   HashName,
   KeyKind,
   KeyPolicy,
@@ -25,15 +26,16 @@ import { checkSecretLength } from '../symmetric-keys.ts'
 import { StreamBeginner, type StreamGround } from './begin-stream.ts'
 import { tokenCipher, tokenWrap } from './ciphers.ts'
 import { ckk, ckm, cko } from './constants.ts'
-import type { Handle, Template } from './cryptoki.ts'
+import type { Handle } from './cryptoki.ts'
+import { deriveObject } from './derive.ts'
 import type { Doing } from './device-error.ts'
 import { newPairObjects, newSecretObject } from './generate.ts'
 import { HeldObjects, type LentObject } from './held-objects.ts'
 import { checkCurve, checkLength, isAligned, withoutFill } from './keepable-keys.ts'
 import { numbersOf } from './mechanisms.ts'
-import { edwardsParams, fromDerSignature, fromSpki, toDerSignature, toEcPoint } from './public-key.ts'
+import { fromDerSignature, fromSpki, toDerSignature } from './public-key.ts'
 import { macMechanism, numberSize, signInput } from './signatures.ts'
-import { attributes } from './template.ts'
+import { attributes, publicTemplate } from './template.ts'
 import { Token, type TokenOptions } from './token.ts'
 import { TokenKeys } from './token-keys.ts'
 import { TokenStreams } from './token-streams.ts'
@@ -106,6 +108,11 @@ export class Pkcs11Partition implements Partition {
     const { privateObject, spki } = await newPairObjects(this.#token, type)
     const privateKey = await this.#keys.admit({ kind: 'private', type, policy }, privateObject)
     return { privateKey, publicKey: await this.#keys.sealData({ kind: 'public', type, policy: publicKeyPolicy }, spki) }
+  }
+
+  async deriveKey(base: KeyReference, mechanism: DeriveMechanism, type: KeyType, policy: KeyPolicy): Promise<WrappedKey> {
+    checkLength(this.#token, type)
+    return this.#keys.admit({ kind: 'secret', type, policy }, await deriveObject(this.#token, this.#keys, base, mechanism, type))
   }
 
   async importKey(plain: PlainKey, policy: KeyPolicy): Promise<WrappedKey> {
@@ -388,16 +395,6 @@ function formFor(use: Use, key: WrappedKey, name: string): Form {
 
 function fits(key: WrappedKey, name: string): boolean {
   return name.includes('RSA') === (key.type?.algorithm === 'RSA')
-}
-
-function publicTemplate(parts: ReturnType<typeof fromSpki>): Template {
-  const uses = { CLASS: cko.PUBLIC_KEY, TOKEN: false, PRIVATE: false, VERIFY: true }
-  if (parts.family === 'RSA') {
-    return attributes({ ...uses, KEY_TYPE: ckk.RSA, ENCRYPT: true, WRAP: true, MODULUS: parts.modulus, PUBLIC_EXPONENT: parts.exponent })
-  }
-  if (parts.family === 'EC') return attributes({ ...uses, KEY_TYPE: ckk.EC, EC_PARAMS: parts.params, EC_POINT: toEcPoint(parts.point) })
-  const keyType = parts.curve === 'X25519' || parts.curve === 'X448' ? ckk.EC_MONTGOMERY : ckk.EC_EDWARDS
-  return attributes({ ...uses, KEY_TYPE: keyType, EC_PARAMS: edwardsParams(parts.curve), EC_POINT: toEcPoint(parts.point) })
 }
 
 /** Room for an RSA block of 8,192 bits, or for padding and tag behind the data. */

@@ -43,6 +43,7 @@ export class ReopeningPartition implements Partition {
   readonly describe: Partition['describe'] = () => this.#run((partition) => partition.describe())
   readonly generateKey: Partition['generateKey'] = (...values) => this.#run((partition) => partition.generateKey(...values))
   readonly generateKeyPair: Partition['generateKeyPair'] = (...values) => this.#run((partition) => partition.generateKeyPair(...values))
+  readonly deriveKey: Partition['deriveKey'] = (...values) => this.#run((partition) => partition.deriveKey(...values))
   readonly importKey: Partition['importKey'] = (...values) => this.#run((partition) => partition.importKey(...values))
   readonly reveal: Partition['reveal'] = (...values) => this.#run((partition) => partition.reveal(...values))
   readonly encrypt: Partition['encrypt'] = (...values) => this.#run((partition) => partition.encrypt(...values))

@@ -1,5 +1,6 @@
-import { cka, cko } from './constants.ts'
+import { cka, ckk, cko } from './constants.ts'
 import type { Template } from './cryptoki.ts'
+import { edwardsParams, type PublicParts, toEcPoint } from './public-key.ts'
 
 export type AttributeName = keyof typeof cka
 type AttributeValue = number | boolean | string | Buffer
@@ -24,8 +25,25 @@ export function secretTemplate(keyType: number, cipher: boolean, leave: Leave): 
   return attributes({ CLASS: cko.SECRET_KEY, KEY_TYPE: keyType, ...protection(leave), ...uses })
 }
 
+/** A key as a session object that others are derived from. */
+export function derivingTemplate(kind: 'secret' | 'private', keyType: number): Template {
+  const kinds = { secret: cko.SECRET_KEY, private: cko.PRIVATE_KEY }
+  return attributes({ CLASS: kinds[kind], KEY_TYPE: keyType, ...protection('stays'), DERIVE: true })
+}
+
 /** A private key as a session object. RSA keys decrypt and unwrap too; others sign only. */
 export function privateTemplate(keyType: number, rsa: boolean, leave: Leave): Template {
   const uses = rsa ? { SIGN: true, DECRYPT: true, UNWRAP: true } : { SIGN: true }
   return attributes({ CLASS: cko.PRIVATE_KEY, KEY_TYPE: keyType, ...protection(leave), ...uses })
+}
+
+/** A public key as a session object. */
+export function publicTemplate(parts: PublicParts): Template {
+  const uses = { CLASS: cko.PUBLIC_KEY, TOKEN: false, PRIVATE: false, VERIFY: true }
+  if (parts.family === 'RSA') {
+    return attributes({ ...uses, KEY_TYPE: ckk.RSA, ENCRYPT: true, WRAP: true, MODULUS: parts.modulus, PUBLIC_EXPONENT: parts.exponent })
+  }
+  if (parts.family === 'EC') return attributes({ ...uses, KEY_TYPE: ckk.EC, EC_PARAMS: parts.params, EC_POINT: toEcPoint(parts.point) })
+  const keyType = parts.curve === 'X25519' || parts.curve === 'X448' ? ckk.EC_MONTGOMERY : ckk.EC_EDWARDS
+  return attributes({ ...uses, KEY_TYPE: keyType, EC_PARAMS: edwardsParams(parts.curve), EC_POINT: toEcPoint(parts.point) })
 }

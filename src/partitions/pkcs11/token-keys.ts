@@ -2,31 +2,22 @@ import { createCipheriv, createDecipheriv, randomBytes, timingSafeEqual } from '
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { hashes } from '../hashes.ts'
 import { keyLabel, type Labelled } from '../key-label.ts'
-import { generateName } from '../mechanisms.ts'
 import type { KeyType, WrappedKey } from '../partition.ts'
 import { ckf, ckk, ckm, cko } from './constants.ts'
 import type { Handle, Template } from './cryptoki.ts'
 import { isLost } from './device-error.ts'
 import { newPairObjects } from './generate.ts'
 import { keyTypeOf, privateKeyType, type TokenWays } from './mechanisms.ts'
-import { attributes, type Leave, privateTemplate, secretTemplate } from './template.ts'
+import { attributes, derivingTemplate, type Leave, privateTemplate, secretTemplate } from './template.ts'
 import type { Token } from './token.ts'
 import { destroyKeks, findKeys, makeIntegrityKey, makeKek } from './token-keks.ts'
+import { tryOut } from './trials.ts'
 
 const macLength = 32
 /** AES-256 under key wrap with padding. */
 const wrappedDataKeyLength = 40
 const noIv = Buffer.alloc(16)
 const keyWrapIv = Buffer.from('a65959a6', 'hex')
-
-/** A pair of each sort of curve, and what else is not offered when it does not come back. */
-const triedCurves: readonly { readonly type: KeyType; readonly needs?: string }[] = [
-  { type: { algorithm: 'EC', length: 256, curve: 'P_256' }, needs: 'GENERATE-EC-' },
-  { type: { algorithm: 'Ed25519', length: 256, curve: 'CURVE25519' } },
-  { type: { algorithm: 'Ed448', length: 456, curve: 'CURVE448' } },
-  { type: { algorithm: 'ECDH', length: 256, curve: 'CURVE25519' } },
-  { type: { algorithm: 'ECDH', length: 448, curve: 'CURVE448' } },
-]
 
 const wrapMechanisms = { AES_KEY_WRAP_KWP: ckm.AES_KEY_WRAP_KWP, AES_KEY_WRAP_PAD: ckm.AES_KEY_WRAP_PAD } as const
 type WrapName = keyof typeof wrapMechanisms
@@ -107,24 +98,11 @@ export class TokenKeys {
     const kek = keks.get(current)
     if (kek === undefined) throw lacksEpoch(token, current)
     const keys = new TokenKeys(token, current, keks, integrityKey, await chooseWrap(token, kek, object), carrier)
-    await keys.#tryCurves()
+    await tryOut(token, (type) => keys.#comesBack(type))
     return keys
   }
 
-  /**
-   * Keys of a curve that a token cannot wrap, or cannot take in again, are not offered: NSS wants the public point for that, which is not kept with
-   * a private key, and SoftHSM does not wrap keys of Edwards curves.
-   */
-  async #tryCurves(): Promise<void> {
-    for (const { type, needs } of triedCurves) {
-      const name = generateName(type)
-      if (!this.#token.ways.has(name) || (await this.#comesBack(type))) continue
-      this.#token.withdraw((one) => one === name || (needs !== undefined && one.startsWith(needs)))
-    }
-    if (!this.#token.ways.has('GENERATE-EC-P_256')) this.#token.withdraw((one) => one.startsWith('ECDSA-'))
-    if (!this.#token.ways.has('GENERATE-Ed25519') && !this.#token.ways.has('GENERATE-Ed448')) this.#token.withdraw((one) => one === 'EdDSA')
-  }
-
+  /** Whether a private key of this type can lie outside the token wrapped. */
   async #comesBack(type: KeyType): Promise<boolean> {
     const label: Labelled = { kind: 'private', type, policy: { sensitive: true, extractable: false } }
     const made: Handle[] = []
@@ -211,6 +189,16 @@ export class TokenKeys {
     } finally {
       this.#token.destroy(dataKey)
     }
+  }
+
+  /** The key as a session object that others are derived from, and that does nothing else. The caller destroys it. @throws KmipError InvalidField for what is no key. */
+  async enterToDerive(key: WrappedKey): Promise<Handle> {
+    const { kind, type } = key
+    const { ways } = this.#token
+    if (kind !== 'secret' && kind !== 'private') throw new KmipError('InvalidField', `No key is derived from a ${kind} value in a token.`)
+    const template = derivingTemplate(kind, kind === 'private' ? privateKeyType(ways, type) : keyTypeOf(ways, type))
+    const wrapped = await this.#checked(key)
+    return this.#token.unwrap(this.#doing('unwrap'), this.#kek(key), this.#mechanism(key.mechanism), wrapped, template)
   }
 
   /** Brings a plain value in, as an object that can be wrapped. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { hashes } from '../hashes.ts'
 import { readPrivateFile } from '../key-file.ts'
+import type { TokenWay } from '../mechanism-table.ts'
 import type { MechanismName } from '../partition.ts'
 import { CallPace } from './call-pace.ts'
 import { ckf, ckr, cku } from './constants.ts'
@@ -139,6 +140,11 @@ export class Token {
     this.ways = new Map([...this.ways].filter(([name]) => !which(name)))
   }
 
+  /** Offers what its list does not name, and a trial has shown. */
+  offer(name: MechanismName, way: TokenWay): void {
+    this.ways = new Map([...this.ways, [name, way]])
+  }
+
   /** NSS lists its hashes for another slot only, and does them in every one. */
   #factsByTrial(mechanism: number): MechanismFacts | undefined {
     if (!digestNumbers.has(mechanism)) return undefined
@@ -184,6 +190,10 @@ export class Token {
 
   generatePair(doing: Doing, mechanism: number, publicTemplate: Template, privateTemplate: Template) {
     return this.#call(doing, 'long', 'generatePair', mechanism, publicTemplate, privateTemplate)
+  }
+
+  derive(doing: Doing, base: Handle, mechanism: Mechanism, template: Template): Promise<Handle> {
+    return this.#call(doing, 'long', 'derive', mechanism, base, template)
   }
 
   create(doing: Doing, template: Template): Promise<Handle> {

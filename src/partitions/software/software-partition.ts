@@ -13,10 +13,11 @@ import { Secret } from '../../objects/secret.ts'
 import { hashes } from '../hashes.ts'
 import type { Labelled } from '../key-label.ts'
 import { type CacheLimits, Lru } from '../lru.ts'
-import { lacks, wrapName } from '../mechanisms.ts'
+import { deriveName, lacks, wrapName } from '../mechanisms.ts'
 import type {
   CipherMechanism,
   Ciphertext,
+  DeriveMechanism,
   HashName,
   KeyKind,
   KeyPolicy,
@@ -31,8 +32,9 @@ import type {
   WrappedKey,
 } from '../partition.ts'
 import { checkExtractable, checkRevealable } from '../policy.ts'
-import { checkSecretLength } from '../symmetric-keys.ts'
+import { checkSecretLength, secretKeySize } from '../symmetric-keys.ts'
 import { decrypt, encrypt } from './ciphers.ts'
+import { derive } from './derive.ts'
 import { hashStream } from './digest-streams.ts'
 import { envelopeMechanism, open, seal } from './envelope.ts'
 import { newKeyPair, newSecretKey } from './generate.ts'
@@ -141,6 +143,22 @@ class SoftwarePartition implements Partition {
     value.fill(0)
     const publicValue = pair.publicKey.export({ format: 'der', type: 'spki' })
     return { privateKey, publicKey: this.#wrap({ kind: 'public', type, policy: publicKeyPolicy }, publicValue) }
+  }
+
+  async deriveKey(base: KeyReference, mechanism: DeriveMechanism, type: KeyType, policy: KeyPolicy): Promise<WrappedKey> {
+    const size = secretKeySize(this.#name, type)
+    const value = this.#unwrap(base.key)
+    const data = this.#derivationData(mechanism)
+    const name = deriveName(base.key.type?.algorithm ?? 'AES', mechanism)
+    const held = () => this.#hold(base)
+    try {
+      const derived = await derive({ partition: this.#name, name, mechanism, held, value, data }, size)
+      const wrapped = this.#wrap({ kind: 'secret', type, policy }, derived)
+      derived.fill(0)
+      return wrapped
+    } finally {
+      value.fill(0)
+    }
   }
 
   async importKey(plain: PlainKey, policy: KeyPolicy): Promise<WrappedKey> {
@@ -300,6 +318,12 @@ class SoftwarePartition implements Partition {
       `Partition ${this.#name} holds no KEK of epoch ${key.epoch} for ${key.mechanism}: the key was made in another partition, or its epoch is over.`,
       { retry: 'newer-view' },
     )
+  }
+
+  #derivationData(mechanism: DeriveMechanism): Uint8Array {
+    if (mechanism.derive === 'ECDH') return this.#unwrap(mechanism.publicKey.key)
+    if (!('data' in mechanism)) return new Uint8Array()
+    return 'key' in mechanism.data ? this.#unwrap(mechanism.data.key) : mechanism.data
   }
 
   #wrappingKey(held: HeldKey, mechanism: WrapMechanism): KeyObject {
