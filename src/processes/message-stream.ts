@@ -1,15 +1,17 @@
 import type { Socket } from 'node:net'
-import { deserialize, serialize } from 'node:v8'
+import { ValueReader, ValueWriter } from './value-codec.ts'
 
 const lengthBytes = 4
 
 /**
- * Messages both ways between two processes of a node. A frame is a 4-byte length and an array of messages in V8's serialization: what
+ * Messages both ways between two processes of a node. A frame is a 4-byte length and an array of messages as values (value-codec.ts): what
  * is ready at the end of a turn of the loop goes out together, so that many messages cost one system call.
  */
 export class MessageStream<Out, In> {
   readonly #socket: Socket
   readonly #largestFrame: number
+  readonly #writer = new ValueWriter()
+  readonly #reader = new ValueReader()
   #outgoing: Out[] = []
   #chunks: Buffer[] = []
   #held = 0
@@ -27,15 +29,11 @@ export class MessageStream<Out, In> {
   }
 
   #flush(): void {
-    const body = serialize(this.#outgoing)
+    const frame = this.#writer.write(this.#outgoing, lengthBytes)
     this.#outgoing = []
     if (this.#socket.destroyed) return
-    const length = Buffer.allocUnsafe(lengthBytes)
-    length.writeUInt32BE(body.length)
-    this.#socket.cork()
-    this.#socket.write(length)
-    this.#socket.write(body)
-    this.#socket.uncork()
+    frame.writeUInt32BE(frame.length - lengthBytes)
+    this.#socket.write(frame)
   }
 
   #take(chunk: Buffer, onMessage: (message: In) => void): void {
@@ -57,7 +55,9 @@ export class MessageStream<Out, In> {
 
   #read(frame: Buffer): readonly In[] {
     try {
-      return deserialize(frame) as In[]
+      const messages = this.#reader.read(frame)
+      if (Array.isArray(messages)) return messages
+      throw new Error('a frame has an array of messages')
     } catch (error) {
       this.#socket.destroy(new Error('a message cannot be read: the processes of this node are of different versions', { cause: error }))
       return []

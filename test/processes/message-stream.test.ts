@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { serialize } from 'node:v8'
 import test, { type ExecutionContext } from 'ava'
 import { MessageStream } from '../../src/processes/message-stream.ts'
+import { ValueWriter } from '../../src/processes/value-codec.ts'
 
 interface Ends {
   readonly near: Socket
@@ -23,8 +23,8 @@ async function socketPair(t: ExecutionContext): Promise<Ends> {
   return { near, far }
 }
 
-const frame = (messages: readonly unknown[]) => {
-  const body = serialize(messages)
+const frame = (messages: readonly unknown[], writer = new ValueWriter()) => {
+  const body = writer.write(messages)
   const length = Buffer.alloc(4)
   length.writeUInt32BE(body.length)
   return Buffer.concat([length, body])
@@ -36,7 +36,9 @@ test('messages arrive whole and in order, however the bytes are cut', async (t) 
   const all = new Promise<void>((resolve) => {
     new MessageStream<never, unknown>(far, 1 << 20, (message) => void (got.push(message) === 5 && resolve()))
   })
-  const bytes = Buffer.concat([frame([1, { key: Buffer.from('abc') }]), frame(['x'.repeat(3000), null]), frame([5])])
+  const writer = new ValueWriter()
+  const sent = [[1, { key: Buffer.from('abc') }], ['x'.repeat(3000), null], [5]]
+  const bytes = Buffer.concat(sent.map((messages) => frame(messages, writer)))
   for (let at = 0; at < bytes.length; at += 7) {
     near.write(bytes.subarray(at, at + 7))
     if (at % 700 === 0) await new Promise((resolve) => setImmediate(resolve))
@@ -58,6 +60,7 @@ test('what is sent in one turn of the loop is one frame', async (t) => {
 
 for (const [name, bytes] of [
   ['a length beyond the limit', Buffer.from('7fffffff00', 'hex')],
+  ['a value that is no array', Buffer.concat([Buffer.from('00000001', 'hex'), new ValueWriter().write(null)])],
   ['bytes that are no messages', Buffer.concat([Buffer.from('00000004', 'hex'), Buffer.from('junk')])],
 ] as const) {
   test(`closes the socket: ${name}`, async (t) => {
