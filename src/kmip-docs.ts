@@ -10,7 +10,9 @@ import { operationTable } from './operations/index.ts'
 import { mostItems } from './operations/locate.ts'
 import { objectTypes } from './operations/query.ts'
 import { longestRandom } from './operations/rng-retrieve.ts'
+import { keptAfterPoll, keptFor } from './server/job-record.ts'
 import { defaultServerLimits } from './server/limits.ts'
+import { largestContent } from './server/request-jobs.ts'
 import { longestLease } from './server/request-tickets.ts'
 import { permissions, roles } from './tenants/permissions.ts'
 
@@ -29,7 +31,7 @@ batch's item before it; *sets* means that its own object is the next items' (of\
 
 ${operationsTable()}
 
-Asynchronous requests, Put and Notify are not served: \`Query\` says so. Batches take Stop, Continue and Undo as Batch Error Continuation Option.
+Put and Notify are not served. Batches take Stop, Continue and Undo as Batch Error Continuation Option.
 
 ### Tickets
 
@@ -42,6 +44,25 @@ password from sending it with each request, and can be bounded.
   of them. Usage Limits: Batch Items that succeed (Object), or bytes of their Data (Byte). Neither is ever passed, on however many nodes a ticket is used.
 - Once Logout is answered no request that reaches a node is let in. A ticket that lets nobody in is refused with Invalid Ticket, whatever the reason.
 - The store has a hash of it. A request with a Request Count or Usage Limits costs a commit, another one nothing. A tenant has \`limits.ticketsPerTenant\` at most.
+
+### Asynchronous requests
+
+An item is answered *Operation Pending* with an Asynchronous Correlation Value once it is stored, on every node; Poll answers what it would have been answered at
+once.
+
+- When: Asynchronous Indicator Mandatory (2.x), for all items; true (1.x), for an item that is alone in its request; Optional (2.x), for a Create Key Pair that is.
+  Answered at once all the same, and refused when the client insists: Get and RNG Retrieve, whose answers are not kept, operations in parts, and what is about the
+  server or the connection. Poll, Cancel, Process and Query Asynchronous Requests are never asynchronous.
+- An item is carried out once, by one process of one node, and by another when that one dies: its answer is written by the commit that makes its changes. It begins
+  half a second after its answer, or with the first Poll, at any node. Poll waits a second for it; Process until it is done.
+- Items of a batch are carried out in their order, each by itself; after Stop, one that follows a failure is refused with Operation Canceled By Requester. An item
+  cannot refer to one before it, and Undo takes none.
+- Who asked is judged anew when it is carried out: a certificate that was revoked meanwhile, or a permission that was withdrawn, fails it.
+- Cancel answers Canceled until the item is carried out, then Completed or Failed; for a value of longer than ${keptFor / 3600} hours ago Unavailable. A value is its user's: to
+  everybody else it is Invalid Asynchronous Correlation Value.
+- What is asked and answered is kept wrapped by the tenant's partition, ${keptFor / 3600} hours, or ${keptAfterPoll} seconds from the first Poll that answered it, so that a client which
+  lost the answer can ask again. An epoch turn of the partition ends it sooner.
+- A tenant has \`limits.jobsPerTenant\` of them that wait or were not polled; an item and its answer have ${largestContent / 1024} KiB each at most.
 
 ### Operations in parts
 

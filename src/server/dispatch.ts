@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { OperationName } from '../../spec/operations.ts'
@@ -19,6 +18,7 @@ import type { ChangeSet, CommitOutcome } from '../store/index.ts'
 import { demand, type Identity } from '../tenants/index.ts'
 import { isAnsweredLater } from './answered-later.ts'
 import { BatchIdentifiers } from './batch-identifiers.ts'
+import { Failures } from './failures.ts'
 import type { AnswersKept, Repeated } from './kept-answers.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -317,26 +317,6 @@ class Run<C extends Caller> {
   #respond(items: readonly ResponseItem[]): ResponseMessage {
     const response = respond(this.#message, this.#milliseconds, items)
     return this.#failures.header === undefined ? response : { ...response, ...this.#failures.header }
-  }
-}
-
-/** Turns what is thrown into what a client may see; all faults of one run share a Server Correlation Value. */
-class Failures {
-  readonly #doors: Pick<DispatchDoors, 'log' | 'metrics'>
-  header: { readonly serverCorrelationValue: string } | undefined
-
-  constructor(doors: Pick<DispatchDoors, 'log' | 'metrics'>) {
-    this.#doors = doors
-  }
-
-  of(error: unknown): { readonly error: KmipError; readonly header: { readonly serverCorrelationValue: string } | undefined } {
-    if (error instanceof KmipError) return { error, header: this.header }
-    this.header ??= { serverCorrelationValue: randomBytes(8).toString('hex') }
-    const { serverCorrelationValue } = this.header
-    this.#doors.metrics.internalErrors++
-    this.#doors.log.error('a request failed for an internal reason', { error, serverCorrelationValue })
-    const message = `An internal failure; the server's log tells more under ${serverCorrelationValue}.`
-    return { error: new KmipError('GeneralFailure', message, { cause: error }), header: this.header }
   }
 }
 

@@ -25,7 +25,7 @@ export interface JobRecord {
 /** Seconds for which a request and its answer are kept: a day. */
 export const keptFor = 24 * 60 * 60
 /** Seconds for which an answer that was had can be had again, by a client that lost it. */
-const keptAfterPoll = 120
+export const keptAfterPoll = 120
 
 /** Where the parts of a job lie. */
 export interface JobPlaces {

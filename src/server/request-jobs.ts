@@ -249,7 +249,7 @@ const cancellations = { done: 'Completed', failed: 'Failed', canceled: 'Canceled
 const quiet = { asynchronousIndicator: 'Prohibited', credentials: [], batchErrorContinuation: 'Stop' } as const
 
 /** Bytes of a request, or of an answer, that are kept: a commit of both fits into one transaction of etcd. */
-const largestContent = 256 * 1024
+export const largestContent = 256 * 1024
 
 function unknown(): KmipError {
   return new KmipError('InvalidAsynchronousCorrelationValue', 'There is no request of this user with this Asynchronous Correlation Value.')
