@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../operations/object-store.ts'
 import type { Partition } from '../partitions/index.ts'
-import type { Registry, SoftwarePartitionDefinition, TenantId } from '../tenants/index.ts'
+import type { Registry, SoftwarePartitionDefinition, TenantId, TurnProgress } from '../tenants/index.ts'
 
 /** A client's certificate and its issuer's, PEM. */
 export interface IssuedCertificate {
@@ -72,6 +72,10 @@ export interface AdministeredNode {
   partition(name: string): Promise<Partition>
   /** After a PKCS #11 partition was added: resolves when it can be used. @throws when it cannot be opened here */
   takePartition(name: string): Promise<void>
+  /** Begins to turn a partition to its next epoch, or finds that it was begun. @returns the epoch that is turned to */
+  turnPartition(name: string): Promise<number>
+  /** How far a turn has come that is under way, on whichever node. */
+  turnProgress(name: string): TurnProgress | undefined
   /** After a PKCS #11 partition was removed. */
   dropPartition(name: string): Promise<void>
   /** The tenant's objects as they are now. */

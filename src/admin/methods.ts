@@ -5,6 +5,7 @@ import { keyMethods } from './key-methods.ts'
 import { partitionMethods } from './partition-methods.ts'
 import { ruleMethods } from './rule-methods.ts'
 import { tenantMethods } from './tenant-methods.ts'
+import { turnMethods } from './turn-methods.ts'
 
 /** Every call of the admin API on this node. */
 export function adminMethods(node: AdministeredNode): Readonly<Record<string, AdminMethod>> {
@@ -14,6 +15,7 @@ export function adminMethods(node: AdministeredNode): Readonly<Record<string, Ad
     ...tenantMethods(node),
     ...ruleMethods(node),
     ...partitionMethods(node),
+    ...turnMethods(node),
     ...keyMethods(node),
     ...clusterMethods(node),
   }

@@ -3,6 +3,7 @@ import type { PartitionDefinition } from '../tenants/index.ts'
 import type { AdminMethod } from './admin-server.ts'
 import type { AdministeredNode } from './administered-node.ts'
 import { checked, text } from './parameters.ts'
+import { turnState } from './turn-methods.ts'
 
 const named = z.strictObject({ partition: text })
 const addition = z.strictObject({
@@ -56,7 +57,8 @@ async function shown(node: AdministeredNode, name: string) {
   }
   const { epoch, mechanisms, details } = await (await node.partition(name)).describe()
   const tenants = (await node.registry.listTenants()).filter(({ partition }) => partition === name).map(({ id }) => id)
-  return { ...described(definition), tenants, epoch, details, mechanisms }
+  const { turn } = await turnState(node, name)
+  return { ...described(definition), tenants, epoch, turn, details, mechanisms }
 }
 
 /** A definition without its sealed keys. */

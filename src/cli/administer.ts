@@ -77,6 +77,8 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
         if (await answers(hsm, name)) return
         throw new Error(`the node cannot open partition ${name}, though this command could; the node's log says why`)
       },
+      turnPartition: (name) => node.epochs.turn(name),
+      turnProgress: (name) => node.epochs.progress.read(name),
       dropPartition: () => tellHsm(node),
       objects: async (tenant) => {
         await ledger.barrier()

@@ -7,6 +7,7 @@ import { init } from './commands/init.ts'
 import { keyList, keyShow } from './commands/key.ts'
 import { reload, status } from './commands/node.ts'
 import { partitionAdd, partitionList, partitionRemove, partitionShow } from './commands/partition.ts'
+import { partitionTurnEpoch } from './commands/partition-turn.ts'
 import { ruleAdd, ruleList, ruleRemove } from './commands/rule.ts'
 import { serve } from './commands/serve.ts'
 import { start } from './commands/start.ts'
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   partitionAdd,
   partitionList,
   partitionShow,
+  partitionTurnEpoch,
   partitionRemove,
   clusterInit,
   clusterInvite,

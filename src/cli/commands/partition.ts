@@ -100,18 +100,20 @@ export const partitionShow: Command = {
     const shown = await askNode<
       PartitionSummary & {
         readonly epoch: number
+        readonly turn: { readonly phase: string; readonly to: number } | null
         readonly details: Readonly<Record<string, string>>
         readonly mechanisms: readonly string[]
         readonly pinFile?: string
       }
     >(invocation, 'partition.show', { partition })
     if (invocation.output.isJson) return invocation.output.json(shown)
-    const { kind, tenants, epoch, details, mechanisms, pinFile } = shown
+    const { kind, tenants, epoch, turn, details, mechanisms, pinFile } = shown
     invocation.output.details({
       partition: shown.partition,
       kind,
       tenants,
       epoch,
+      ...(turn === null ? {} : { 'epoch turn': `${turn.phase}, to epoch ${turn.to}` }),
       ...details,
       ...(pinFile === undefined ? {} : { 'PIN file': pinFile }),
     })

@@ -1,0 +1,27 @@
+import { z } from 'zod'
+import type { AdminMethod } from './admin-server.ts'
+import type { AdministeredNode } from './administered-node.ts'
+import { checked, text } from './parameters.ts'
+
+const named = z.strictObject({ partition: text })
+
+/** Epoch turns: begun here, done by whichever node has its turn, and seen from every node. */
+export function turnMethods(node: AdministeredNode): Record<string, AdminMethod> {
+  return {
+    'partition.turn': async (call) => {
+      const { partition } = checked(named, call)
+      return { partition, to: await node.turnPartition(partition) }
+    },
+    'partition.turn-state': async (call) => await turnState(node, checked(named, call).partition),
+  }
+}
+
+/** `turn` null: none is under way. */
+export async function turnState({ registry, turnProgress }: AdministeredNode, name: string) {
+  const definition = (await registry.listPartitions()).find((candidate) => candidate.name === name)
+  if (definition === undefined) throw new Error(`partition ${name} does not exist; see: tresor partition list`)
+  const { turn } = definition
+  if (turn === undefined) return { partition: name, epoch: definition.epoch, turn: null }
+  const { seen = 0, total = 0, rewrapped = 0, problem } = turnProgress(name) ?? {}
+  return { partition: name, epoch: definition.epoch, turn: { ...turn, seen, total, rewrapped, problem } }
+}

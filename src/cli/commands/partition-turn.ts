@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Command, Invocation } from '../command.ts'
+import { askNode } from '../place.ts'
+
+interface TurnState {
+  readonly epoch: number
+  readonly turn: {
+    readonly phase: 'making' | 'rewrapping' | 'destroying'
+    readonly to: number
+    readonly seen: number
+    readonly total: number
+    readonly rewrapped: number
+    readonly problem?: string
+  } | null
+}
+
+export const partitionTurnEpoch: Command = {
+  name: 'partition turn-epoch',
+  usage: 'NAME',
+  summary: 'Give a partition a new key-encryption key and destroy the old one, while it serves.',
+  details: `A new key-encryption key is made, every stored key is re-wrapped under it inside the partition, and the old one is destroyed. Keys that were
+destroyed before cannot be had back from then on, from no copy of the store, log or backup; nor can keys that only such a copy has: a backup
+from before the turn is of no use after it, so make a new one. The node does the work, on whichever node of a cluster has its turn: this
+command watches it, may be broken off, and shows the rest when it is run again.`,
+  arity: [1, 1],
+  options: {},
+  async run(invocation) {
+    const [partition] = invocation.arguments
+    const { to } = await askNode<{ to: number }>(invocation, 'partition.turn', { partition })
+    const told = new Telling(invocation, to)
+    for (;;) {
+      const state = await askNode<TurnState>(invocation, 'partition.turn-state', { partition })
+      told.tell(state)
+      if (state.turn === null || state.turn.to !== to) break
+      await sleep(pollMilliseconds)
+    }
+    invocation.output.step('epoch', `${to}; the keys of earlier epochs are destroyed`, { partition, epoch: to })
+    invocation.output.line()
+    invocation.output.line('Make a new backup: those from before the turn cannot be opened any more.')
+  },
+}
+
+/** Says each thing once, and how far the re-wrapping is at each tenth. */
+class Telling {
+  readonly #invocation: Invocation
+  readonly #to: number
+  #phase: string | undefined
+  #problem: string | undefined
+  #tenth = -1
+
+  constructor(invocation: Invocation, to: number) {
+    this.#invocation = invocation
+    this.#to = to
+  }
+
+  tell({ turn }: TurnState): void {
+    if (turn === null) return
+    const { output } = this.#invocation
+    const { phase, seen, total, rewrapped, problem } = turn
+    if (phase !== this.#phase) output.step(phase, this.#said[phase], { epoch: this.#to })
+    this.#phase = phase
+    if (problem !== undefined && problem !== this.#problem) output.step('waits', problem, { problem })
+    this.#problem = problem
+    const tenth = phase === 'rewrapping' && total > 0 ? Math.floor((10 * seen) / total) : -1
+    if (tenth > this.#tenth) output.step('re-wrapped', `${rewrapped} keys, ${seen} of ${total} objects seen`, { rewrapped, seen, total })
+    this.#tenth = tenth
+  }
+
+  readonly #said = {
+    making: 'a new key-encryption key',
+    rewrapping: 'new keys are wrapped under it; stored ones are re-wrapped',
+    destroying: 'the key-encryption keys of earlier epochs',
+  } as const
+}
+
+const pollMilliseconds = 250
