@@ -4,16 +4,17 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { makeFolder, writeWhole } from '../certs/files.ts'
 import { issuePeer, loadAuthority } from '../certs/index.ts'
-import type { CertifyPeer, JoinSecretsGiver, SharedSecrets } from './cluster/index.ts'
+import type { CertifyPeer, JoinSecretsGiver, JoinSecretsTaker, SharedSecrets } from './cluster/index.ts'
 import type { DataFolder } from './node-files.ts'
 import type { NodeRoot } from './node-root.ts'
 import { Secret } from './objects/secret.ts'
 import {
   createRoot,
   credentialName,
-  type DeliveryKey,
   deliver,
+  EpochSecretFiles,
   hasRoot,
+  newDeliveryKey,
   parseSealedRoot,
   type RootSource,
   readRoot,
@@ -77,6 +78,8 @@ interface RootTold {
 interface JoinSecrets {
   readonly files: Readonly<Record<string, string>>
   readonly root: RootTold | undefined
+  /** Hexadecimal; of every epoch that has keys under it. */
+  readonly epochSecrets: readonly { readonly partition: string; readonly secretId: string; readonly secret: string }[]
 }
 
 /** What a new node is given when it joins, encrypted to its delivery key: so it is nobody else's, whatever becomes of the TLS connection. */
@@ -85,7 +88,7 @@ export function joinSecretsOf(folder: DataFolder, root: NodeRoot): JoinSecretsGi
     pack: async ({ name, deliveryKey }) => {
       const files: Record<string, string> = {}
       for (const [file, path] of Object.entries(shared(folder))) if (existsSync(path)) files[file] = await readFile(path, 'utf8')
-      const packed: JoinSecrets = { files, root: await tellRoot(root) }
+      const packed: JoinSecrets = { files, root: await tellRoot(root), epochSecrets: tellEpochSecrets(folder) }
       const plain = new Secret(Buffer.from(JSON.stringify(packed)))
       try {
         return deliver(deliveryKey, purpose(name), plain)
@@ -99,6 +102,14 @@ export function joinSecretsOf(folder: DataFolder, root: NodeRoot): JoinSecretsGi
       return own === undefined || own === rootFingerprint ? undefined : otherRoot
     },
   }
+}
+
+function tellEpochSecrets(folder: DataFolder): JoinSecrets['epochSecrets'] {
+  const files = new EpochSecretFiles(folder.epochSecrets)
+  return files.list().flatMap(({ partition, secretId }) => {
+    const secret = files.find(partition, secretId)
+    return secret === undefined ? [] : [{ partition, secretId, secret: Buffer.from(secret.expose()).toString('hex') }]
+  })
 }
 
 const otherRoot =
@@ -120,25 +131,28 @@ async function tellRoot(root: NodeRoot): Promise<RootTold | undefined> {
 }
 
 /**
- * Takes what a joining node was given: each file its owner's alone, the root secret where this node's configuration wants it.
- * @throws Error when the cluster's root secret cannot be had here, or this node's is another one.
+ * Takes what a joining node is given: each file its owner's alone, the root secret where this node's configuration wants it.
+ * @throws Error when this node's own root secret cannot be had; `take`, when the cluster's cannot be had here, or this node's is another one.
  */
-export async function unpackJoinSecrets(
-  folder: DataFolder,
-  root: RootSource,
-  name: string,
-  key: DeliveryKey,
-  packed: Uint8Array,
-): Promise<void> {
-  const plain = receive(key, purpose(name), packed)
-  const told = JSON.parse(Buffer.from(plain.expose()).toString('utf8')) as JoinSecrets
-  plain.wipe()
-  if (told.root !== undefined) await takeRoot(root, told.root)
-  for (const [file, path] of Object.entries(shared(folder))) {
-    const content = told.files[file]
-    if (content === undefined) continue
-    await makeFolder(dirname(path))
-    await writeWhole(path, content, 0o600)
+export async function joinSecretsTaker(folder: DataFolder, root: RootSource, name: string): Promise<JoinSecretsTaker> {
+  const key = newDeliveryKey()
+  const rootFingerprint = hasRoot(root) ? await fingerprintOf(root) : undefined
+  return {
+    deliveryKey: key.publicKey,
+    ...(rootFingerprint === undefined ? {} : { rootFingerprint }),
+    take: async (packed) => {
+      const plain = receive(key, purpose(name), packed)
+      key.privateKey.wipe()
+      const told = JSON.parse(Buffer.from(plain.expose()).toString('utf8')) as JoinSecrets
+      plain.wipe()
+      if (told.root !== undefined) await takeRoot(root, told.root)
+      for (const [file, path] of Object.entries(shared(folder))) {
+        const content = told.files[file]
+        if (content === undefined) continue
+        await makeFolder(dirname(path))
+        await writeWhole(path, content, 0o600)
+      }
+    },
   }
 }
 
@@ -151,10 +165,7 @@ async function takeRoot(source: RootSource, { fingerprint, kind, secret, sealed 
       )
     writeSealedRoot(source.sealed, parseSealedRoot('what the cluster gave', sealed))
   }
-  const own = await readRoot(source)
-  const same = rootFingerprint(own) === fingerprint
-  own.wipe()
-  if (!same) throw new Error(otherRoot)
+  if ((await fingerprintOf(source)) !== fingerprint) throw new Error(otherRoot)
 }
 
 const kindNames: Readonly<Record<RootSource['kind'], string>> = {
@@ -164,9 +175,7 @@ const kindNames: Readonly<Record<RootSource['kind'], string>> = {
   pkcs11: 'token',
 }
 
-/** Told to the cluster, so that a node with another root secret is not let in at all. */
-export async function ownRootFingerprint(source: RootSource): Promise<string | undefined> {
-  if (!hasRoot(source)) return undefined
+async function fingerprintOf(source: RootSource): Promise<string> {
   const own = await readRoot(source)
   const fingerprint = rootFingerprint(own)
   own.wipe()
