@@ -74,10 +74,13 @@ Correlation Value that it answered, the last of them with Final Indicator also. 
 - IV, additional data and (Decrypt) the tag come with the first part, the signature or MAC to verify with the first or the last. Cryptographic Parameters of
   later parts are not looked at.
 - Decrypt with an authentication tag answers its plain text with the last part, once the tag is verified.
-- In parts there are no RSA encryption, EdDSA, CCM, XTS, CMAC, GMAC, and no Digested Data: they work on the whole.
+- In parts there are no RSA encryption, EdDSA, CCM, XTS, GMAC, and no Digested Data: they work on the whole. Nor is there CMAC in software partitions, nor
+  on a token what its module does on whole messages only, which is refused by name.
 - A stream belongs to the tenant, user, operation and key that began it, and lives in the node that answered its first part; the user's other connections to
   that node may send parts, one after another. A part that is refused ends it (but for a Correlation Value that is not its client's), and so does a batch that
   is undone, a node's end, and \`limits.streamIdleTimeout\`. Nothing of it is stored.
+- On a token a stream has a session of its own, in the \`hsm\` process, and there are 32 at most; when the device fails in the middle the next part is answered
+  General Failure, and the stream is over.
 - How many there may be, and how much plain text may wait for its tag: \`limits.streams...\` in [configuration.md](configuration.md).
 
 ## Permissions and roles

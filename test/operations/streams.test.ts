@@ -81,7 +81,7 @@ test('an authenticated cipher: IV and additional data with the first part, the t
   )
   t.deepEqual(Buffer.from(opened[2].data!), data)
   const wrong = { ...first, tag: Buffer.alloc(16, 1) }
-  t.regex(await refused(t, inParts(bench, 'Decrypt', uniqueIdentifier, ciphertext, wrong), 'CryptographicFailure'), /tag does not match/)
+  t.regex(await refused(t, inParts(bench, 'Decrypt', uniqueIdentifier, ciphertext, wrong), 'CryptographicFailure'), /\btag\b/)
   t.regex(await refused(t, inParts(bench, 'Decrypt', uniqueIdentifier, ciphertext, first), 'InvalidMessage'), /with the first part/)
   const late = inParts(bench, 'Decrypt', uniqueIdentifier, ciphertext, { ...first, tag: sealed[2].tag }, { tag: sealed[2].tag })
   await refused(t, late, 'InvalidMessage')

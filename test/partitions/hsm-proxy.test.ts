@@ -51,7 +51,7 @@ function software() {
 }
 
 test('streams live in the hsm process, and end with the connection of the worker that began them', async (t) => {
-  const options = { name: 'streams', ...hsm.token('streams'), sessions: 1 }
+  const options = { name: 'streams', ...hsm.token('streams'), streams: 1 }
   await createPkcs11Partition(options)
   const inside = await openPkcs11Partition(options)
   const path = join(folder, 'streams.sock')

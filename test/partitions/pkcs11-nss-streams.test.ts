@@ -13,7 +13,7 @@ partitionStreamsContract(
   async () => {
     const options = { name: 'bank', ...nss.options }
     await createPkcs11Partition(options)
-    return openPkcs11Partition({ ...options, heldKeys: 20, sessions: 64 })
+    return openPkcs11Partition({ ...options, heldKeys: 20, streams: 64 })
   },
   nssStreamRefusals,
 )

@@ -22,7 +22,14 @@ const sealing: StreamOperation = {
 }
 const data = randomBytes(100)
 
-const options = (more: { calls?: 'threads' | 'direct' }) => ({ name: 'bank', ...token, module: shim.module, sessions: 2, ...more })
+const options = (more: { calls?: 'threads' | 'direct' }) => ({
+  name: 'bank',
+  ...token,
+  module: shim.module,
+  sessions: 2,
+  streams: 2,
+  ...more,
+})
 
 test.before(() => createPkcs11Partition(options({})))
 const partitions: ReopeningPartition[] = []
@@ -115,7 +122,7 @@ test.serial('a stream that meets the loss when it begins is begun in the device 
   await nothingLeft(t, all)
 })
 
-test.serial('as many streams as the partition has sessions, and requests in one part beside them; what ends makes room', async (t) => {
+test.serial('streams have a bound, and requests in one part beside them; what ends makes room', async (t) => {
   const all = await opened({ calls: 'threads' })
   const { streams, key } = all
   const first = await streams.begin(key, encrypt)

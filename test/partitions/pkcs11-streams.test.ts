@@ -12,7 +12,7 @@ partitionStreamsContract(
   async () => {
     const options = { name: 'bank', ...hsm.token('bank') }
     await createPkcs11Partition(options)
-    return openPkcs11Partition({ ...options, heldKeys: 20, sessions: 64 })
+    return openPkcs11Partition({ ...options, heldKeys: 20, streams: 64 })
   },
   softHsmStreamRefusals,
 )

@@ -70,18 +70,18 @@ export class Pkcs11Partition implements Partition {
   readonly #held: HeldObjects
   readonly streams: TokenStreams
 
-  private constructor(token: Token, keys: TokenKeys, heldKeys: number) {
+  private constructor(token: Token, keys: TokenKeys, { heldKeys = 1000, streams = 32 }: Pkcs11PartitionOptions) {
     this.#token = token
     this.#keys = keys
     this.#held = new HeldObjects({ count: heldKeys, bytes: Number.POSITIVE_INFINITY }, (object) => token.destroy(object))
-    this.streams = new TokenStreams(token.name, token.sessions, new StreamBeginner(this.#streamGround()))
+    this.streams = new TokenStreams(token.name, streams, new StreamBeginner(this.#streamGround()))
   }
 
   /** @throws KmipError GeneralFailure, saying what is missing: pkcs11js, the module, the token, the PIN, or its keys. */
   static async open(options: Pkcs11PartitionOptions): Promise<Pkcs11Partition> {
     const token = await Token.open(options)
     try {
-      return new Pkcs11Partition(token, await TokenKeys.open(token, options.epoch), options.heldKeys ?? 1000)
+      return new Pkcs11Partition(token, await TokenKeys.open(token, options.epoch), options)
     } catch (error) {
       await token.close()
       throw error

@@ -72,8 +72,8 @@ export class TokenStreams implements PartitionStreams {
     if (this.#open.size + this.#underWay >= this.#most)
       throw new KmipError(
         'ServerLimitExceeded',
-        `${this.#most} operations in parts are open on the token of partition ${this.#partition}, as many as it has sessions for them ` +
-          '(sessions of the partition). End one, let one run out, or send all of the data in one request.',
+        `${this.#most} operations in parts are open on the token of partition ${this.#partition}, as many as may have a session of their own there. ` +
+          'End one, let one run out, or send all of the data in one request.',
       )
     this.#underWay++
     let stream: TokenStream

@@ -33,6 +33,8 @@ export interface TokenOptions {
   readonly pinFile: string
   /** Calls at a time, each in a thread with sessions of its own; 8 unless told. */
   readonly sessions?: number
+  /** Operations in parts at a time, each with a session of its own beside these, so that other calls never wait for one; 32 unless told. */
+  readonly streams?: number
   /** Whether short calls are made in threads (a box on a network) or on the spot (a library). As it is measured unless told. */
   readonly calls?: 'threads' | 'direct'
   /** PINs that were refused and are not tried again; those of this process unless told. */
@@ -52,8 +54,6 @@ export class Token {
   /** What it offers, and how it has each. */
   ways: TokenWays
   readonly details: Readonly<Record<string, string>>
-  /** How many calls are made at a time. */
-  readonly sessions: number
   readonly #library: Cryptoki
   readonly #module: string
   /** The module's generation that this belongs to. */
@@ -75,14 +75,13 @@ export class Token {
     this.#calls = options.calls
     this.#refusedPins = options.refusedPins ?? refusedHere
     this.#library = library
-    this.sessions = options.sessions ?? 8
     const token = findToken(options, library)
     this.#slot = token.slot
     this.#here = new DeviceSession(library, token.slot)
     this.#threads = new SessionThreads({
       module: options.module,
       slot: token.slot,
-      most: this.sessions,
+      most: options.sessions ?? 8,
       took: (milliseconds, short) => this.#took(milliseconds, short),
     })
     const info = library.C_GetInfo()
