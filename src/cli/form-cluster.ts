@@ -4,9 +4,8 @@ import { createAuthority, saveAuthority } from '../../certs/index.ts'
 import { findEtcd, initCluster, invite, joinCluster, newClusterToken, readMembership, readSeeding } from '../cluster/index.ts'
 import { configFileName } from '../config.ts'
 import { rootSource } from '../configured-root.ts'
-import { certifierOf, clusterAuthority, ownRootFingerprint, unpackJoinSecrets } from '../join-secrets.ts'
+import { certifierOf, clusterAuthority, joinSecretsTaker } from '../join-secrets.ts'
 import { type DataFolder, dataFolder, renewServerCertificate } from '../node-files.ts'
-import { newDeliveryKey } from '../partitions/index.ts'
 import { holdsOwnData } from '../store/index.ts'
 import { askPassphrase } from './ask-passphrase.ts'
 import { type ClusterAddresses, clusterAddresses, nodeAddresses, writeClusterConfig } from './cluster-config.ts'
@@ -75,14 +74,7 @@ export async function takePlace(invocation: Invocation): Promise<void> {
     listen: listen && addressText(listen),
     secrets: async (draft, folder) => {
       const root = rootSource(draft, folder, askPassphrase)
-      const key = newDeliveryKey()
-      const rootFingerprint = await ownRootFingerprint(root)
-      const { secrets } = await joinCluster(folder.cluster, token, nodeAddresses(addresses), {
-        deliveryKey: key.publicKey,
-        rootFingerprint,
-      })
-      if (secrets !== undefined) await unpackJoinSecrets(folder, root, addresses.name, key, secrets)
-      key.privateKey.wipe()
+      await joinCluster(folder.cluster, token, nodeAddresses(addresses), { secrets: await joinSecretsTaker(folder, root, addresses.name) })
       await renewServerCertificate(draft, folder, new Date())
       writeClusterConfig(config.file ?? join(folder.root, configFileName), addresses)
     },

@@ -51,13 +51,21 @@ export interface ScratchClusterOptions {
   readonly settings?: NodeSettings
   /** Where each node runs, by its index; all on loopback unless said. */
   readonly place?: (index: number) => NodePlace
+  /** Called with each node's folder before it is made, to put there what a person would. */
+  readonly prepare?: (data: string, index: number) => Promise<void>
   /** Told when a node serves. */
   readonly onNode?: (node: ScratchClusterNode) => void
 }
 
 /** Starts the nodes as a person would: cluster init and serve, then cluster join and serve for each further one. */
 export async function startScratchCluster(options: ScratchClusterOptions = {}): Promise<ScratchCluster> {
-  const { size = 3, settings = {}, place = () => ({ host: loopbackHost }), onNode = () => undefined } = options
+  const {
+    size = 3,
+    settings = {},
+    place = () => ({ host: loopbackHost }),
+    prepare = async () => undefined,
+    onNode = () => undefined,
+  } = options
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'tresor-cluster-')))
   const nodes: ScratchClusterNode[] = []
   const remove = async () => {
@@ -69,6 +77,7 @@ export async function startScratchCluster(options: ScratchClusterOptions = {}): 
     for (let index = 0; index < size; index++) {
       const name = `node-${index + 1}`
       const data = join(folder, name)
+      await prepare(data, index)
       const { host, launch }: NodePlace = place(index)
       const [kmip = 0, peer, client, joinAt] = await freePorts(4)
       const addresses = { name, peer: `${host}:${peer}`, client: `${host}:${client}`, join: `${host}:${joinAt}` }

@@ -12,7 +12,7 @@ export { type EtcdLedger, type EtcdLedgerOptions, openEtcdLedger } from './etcd-
 export { type Member, type MemberOptions, memberLimits, startMember } from './etcd-member.ts'
 export { dropUnbegun, markBegun } from './first-start.ts'
 export { type InviteOptions, invite } from './invitations.ts'
-export { initCluster, type Joined, joinCluster, newClusterToken } from './join.ts'
+export { initCluster, type JoinSecretsTaker, joinCluster, newClusterToken } from './join.ts'
 export {
   type CertifyPeer,
   type Joiner,
@@ -27,6 +27,7 @@ export { Keys } from './keys.ts'
 export { withLoneMember } from './lone-member.ts'
 export { type ClusterState, clusterState, evictMember, type MemberState, whyNotEvict } from './membership.ts'
 export { type OperatorEtcdOptions, startOnEtcd } from './operator-etcd.ts'
+export type { SignCrl } from './revocations.ts'
 export { checkSeed, type SeedProgress, seed } from './seed.ts'
 export type { SharedSecrets } from './shared-secrets.ts'
 export { storeSource } from './store-source.ts'

@@ -5,7 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { clusterPaths } from './cluster-folder.ts'
 import type { EtcdClient } from './etcd-client.ts'
 import { redeem } from './invitations.ts'
+import type { Keys } from './keys.ts'
 import { addLearner } from './membership.ts'
+import { noteCertificate } from './revocations.ts'
 import type { Log } from './timing.ts'
 
 /** Certifies a node's own public key (PEM) with the cluster's CA. */
@@ -37,6 +39,7 @@ export interface JoinListenerOptions {
   readonly folder: string
   readonly clusterToken: string
   readonly client: EtcdClient
+  readonly keys: Keys
   readonly host: string
   /** 0 for any free one. */
   readonly port: number
@@ -58,9 +61,14 @@ export interface NodeAddresses {
 export interface JoinRequest extends NodeAddresses {
   readonly secret: string
   readonly publicKey: string
-  /** As in `Joiner`; without one no secrets are given. */
-  readonly deliveryKey?: string
-  readonly rootFingerprint?: string
+}
+
+/** What it sends first, where it wants the cluster's secrets. */
+export interface SecretsRequest extends JoinRequest, Joiner {}
+
+export interface SecretsAnswer {
+  /** base64; encrypted to the delivery key. */
+  readonly secrets: string | undefined
 }
 
 /** What it is answered. */
@@ -71,8 +79,6 @@ export interface JoinAnswer {
   readonly initialCluster: Readonly<Record<string, string>>
   /** Client URLs of the members there are. */
   readonly endpoints: readonly string[]
-  /** base64; encrypted to the delivery key. */
-  readonly secrets: string | undefined
 }
 
 export interface JoinListener {
@@ -84,7 +90,7 @@ export interface JoinListener {
 
 /**
  * Lets invited nodes in: over TLS with this node's peer certificate, `GET /ca` tells the cluster CA's certificate, whose fingerprint stands
- * in the token, and `POST /join` takes an invitation's secret for a peer certificate and a place in the cluster.
+ * in the token; `POST /secrets` gives what a node must hold, encrypted to its delivery key; and `POST /join` takes an invitation's secret for a peer certificate and a place in the cluster.
  */
 export async function startJoinListener(options: JoinListenerOptions): Promise<JoinListener> {
   const { tls } = clusterPaths(options.folder)
@@ -98,11 +104,11 @@ export async function startJoinListener(options: JoinListenerOptions): Promise<J
   let last: Promise<unknown> = Promise.resolve()
   server.on('request', (request, response) => {
     if (request.method === 'GET' && request.url === '/ca') return answer(response, 200, { authority })
-    if (request.method !== 'POST' || request.url !== '/join')
-      return answer(response, 404, { error: 'only GET /ca and POST /join are served here' })
+    const serve = request.method === 'POST' ? posts[request.url ?? ''] : undefined
+    if (serve === undefined) return answer(response, 404, { error: 'only GET /ca, POST /secrets and POST /join are served here' })
     readBody(request).then(
       (body) => {
-        last = last.then(() => admit(options, body, response))
+        last = last.then(() => answerPost(options, serve, body, response))
       },
       (error: Error) => answer(response, 400, { error: error.message }),
     )
@@ -112,43 +118,57 @@ export async function startJoinListener(options: JoinListenerOptions): Promise<J
   return { address: server.address() as AddressInfo, renew, close: () => closeServer(server) }
 }
 
-async function admit(options: JoinListenerOptions, body: string, response: ServerResponse): Promise<void> {
-  const log = options.log ?? (() => {})
+type Post = (options: JoinListenerOptions, body: string) => Promise<object>
+
+/** A request that is refused, and not for a fault of this node. */
+class Refusal extends Error {}
+
+async function answerPost(options: JoinListenerOptions, serve: Post, body: string, response: ServerResponse): Promise<void> {
   try {
-    const request = readRequest(body)
-    const { name, deliveryKey, rootFingerprint } = request
-    const joiner = deliveryKey === undefined ? undefined : { name, deliveryKey, ...(rootFingerprint !== undefined && { rootFingerprint }) }
-    const unlike = joiner && (await options.secrets?.refuse(joiner))
-    if (unlike !== undefined) {
-      log('warn', `node ${name} was not let in: ${unlike}`)
-      return answer(response, 403, { error: unlike })
-    }
-    const refused = await redeem(options.folder, Buffer.from(request.secret, 'base64url'), `${name}\n${request.publicKey}`, new Date())
-    if (refused !== undefined) {
-      log('warn', `node ${request.name} was not let in: ${refused}`)
-      return answer(response, 403, { error: `${refused}; make a new token: tresor cluster invite` })
-    }
-    const { certificate, authority } = await options.certify({
-      name: request.name,
-      hosts: nodeHosts(request),
-      publicKey: request.publicKey,
-    })
-    const initialCluster = await addLearner(options.client, request.name, request.peerUrl)
-    const secrets = joiner && (await options.secrets?.pack(joiner))
-    const { endpoints } = options.client
-    log('info', `node ${request.name} at ${request.peerUrl} was let in`)
-    answer(response, 200, {
-      certificate,
-      authority,
-      clusterToken: options.clusterToken,
-      initialCluster,
-      endpoints,
-      secrets: secrets === undefined ? undefined : Buffer.from(secrets).toString('base64'),
-    } satisfies JoinAnswer)
+    answer(response, 200, await serve(options, body))
   } catch (error) {
-    log('warn', `a node could not join: ${(error as Error).message}`)
-    answer(response, 409, { error: (error as Error).message })
+    const { message } = error as Error
+    options.log?.('warn', `a node could not join: ${message}`)
+    answer(response, error instanceof Refusal ? 403 : 409, { error: message })
   }
+}
+
+/** The cluster's secrets, before the node takes a place in it: one that cannot use them would leave it empty. */
+const giveSecrets: Post = async (options, body) => {
+  const request = readRequest(body)
+  const joiner = readJoiner(request)
+  const unlike = await options.secrets?.refuse(joiner)
+  if (unlike !== undefined) throw new Refusal(`node ${joiner.name} is not let in: ${unlike}`)
+  await useInvitation(options, request)
+  const secrets = await options.secrets?.pack(joiner)
+  return { secrets: secrets && Buffer.from(secrets).toString('base64') } satisfies SecretsAnswer
+}
+
+const admit: Post = async (options, body) => {
+  const request = readRequest(body)
+  await useInvitation(options, request)
+  const { name, peerUrl, publicKey } = request
+  const { certificate, authority } = await options.certify({ name, hosts: nodeHosts(request), publicKey })
+  const initialCluster = await addLearner(options.client, name, peerUrl)
+  await noteCertificate(options.client, options.keys, name, certificate)
+  options.log?.('info', `node ${name} at ${peerUrl} was let in`)
+  const { endpoints } = options.client
+  return { certificate, authority, clusterToken: options.clusterToken, initialCluster, endpoints } satisfies JoinAnswer
+}
+
+const posts: Readonly<Record<string, Post>> = { '/secrets': giveSecrets, '/join': admit }
+
+async function useInvitation({ folder }: JoinListenerOptions, { name, publicKey, secret }: JoinRequest): Promise<void> {
+  const refused = await redeem(folder, Buffer.from(secret, 'base64url'), `${name}\n${publicKey}`, new Date())
+  if (refused !== undefined) throw new Refusal(`${refused}; make a new token: tresor cluster invite`)
+}
+
+function readJoiner(request: Partial<SecretsRequest> & JoinRequest): Joiner {
+  const { name, deliveryKey, rootFingerprint } = request
+  const isName = (value: unknown) => typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value)
+  if (!isName(deliveryKey)) throw new Error('the request has no deliveryKey')
+  if (rootFingerprint !== undefined && !isName(rootFingerprint)) throw new Error("the request's rootFingerprint is none")
+  return { name, deliveryKey: deliveryKey!, ...(rootFingerprint !== undefined && { rootFingerprint }) }
 }
 
 function readRequest(body: string): JoinRequest {
@@ -160,11 +180,6 @@ function readRequest(body: string): JoinRequest {
   }
   for (const field of ['secret', 'name', 'publicKey', 'peerUrl', 'clientUrl'] as const) {
     if (typeof request?.[field] !== 'string' || request[field] === '') throw new Error(`the request lacks ${field}`)
-  }
-  for (const field of ['deliveryKey', 'rootFingerprint'] as const) {
-    const value = request[field]
-    if (value !== undefined && !(typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value)))
-      throw new Error(`the request's ${field} is none`)
   }
   const { hosts } = request
   if (hosts !== undefined && !(Array.isArray(hosts) && hosts.length <= hostLimit && hosts.every((host) => typeof host === 'string'))) {

@@ -2,7 +2,17 @@ import { generateKeyPair, randomBytes, X509Certificate } from 'node:crypto'
 import { request as httpsRequest } from 'node:https'
 import { promisify } from 'node:util'
 import { type ClusterMembership, clusterPaths, readMembership, writeClusterFolder } from './cluster-folder.ts'
-import { type CertifyPeer, checkNode, type JoinAnswer, type JoinRequest, type NodeAddresses, nodeHosts } from './join-listener.ts'
+import {
+  type CertifyPeer,
+  checkNode,
+  type JoinAnswer,
+  type Joiner,
+  type JoinRequest,
+  type NodeAddresses,
+  nodeHosts,
+  type SecretsAnswer,
+  type SecretsRequest,
+} from './join-listener.ts'
 import { certificateFingerprint, decodeJoinToken, type JoinToken } from './join-token.ts'
 
 /** Makes the first node of a new cluster: certifies its key with the cluster CA and writes its cluster folder. Starts nothing. */
@@ -36,17 +46,15 @@ export function newClusterToken(): string {
   return randomBytes(16).toString('hex')
 }
 
-/** As in `Joiner`. */
 export interface JoinChoices {
-  readonly deliveryKey?: string
-  readonly rootFingerprint?: string | undefined
+  readonly secrets?: JoinSecretsTaker
   readonly now?: Date
 }
 
-export interface Joined {
-  readonly membership: ClusterMembership
-  /** What the inviting node gave, encrypted to the delivery key; undefined without one. */
-  readonly secrets: Uint8Array | undefined
+/** What takes the cluster's secrets. Its node gets no place in the cluster before it has done so. */
+export interface JoinSecretsTaker extends Omit<Joiner, 'name'> {
+  /** @param packed as it was encrypted to the delivery key. @throws Error when this node cannot use them */
+  take(packed: Uint8Array): Promise<void>
 }
 
 /**
@@ -54,11 +62,15 @@ export interface Joined {
  * the node's etcd member, once started (`startClusterNode`), copies the data and gets its vote.
  * @throws Error saying what is wrong (token, endpoint, name) and what to do.
  */
-export async function joinCluster(folder: string, token: string, node: NodeAddresses, choices: JoinChoices = {}): Promise<Joined> {
+export async function joinCluster(
+  folder: string,
+  token: string,
+  node: NodeAddresses,
+  choices: JoinChoices = {},
+): Promise<ClusterMembership> {
   await refuseMember(folder)
   checkNode(node)
-  const { deliveryKey, rootFingerprint, now = new Date() } = choices
-  const invitation = decodeJoinToken(token, now)
+  const invitation = decodeJoinToken(token, choices.now ?? new Date())
   const authority = await fetchAuthority(invitation)
   const pair = await makeKeyPair()
   const request: JoinRequest = {
@@ -66,9 +78,8 @@ export async function joinCluster(folder: string, token: string, node: NodeAddre
     hosts: nodeHosts(node),
     publicKey: pair.publicKey,
     secret: Buffer.from(invitation.secret).toString('base64url'),
-    ...(deliveryKey === undefined ? {} : { deliveryKey }),
-    ...(rootFingerprint === undefined ? {} : { rootFingerprint }),
   }
+  if (choices.secrets !== undefined) await takeSecrets(invitation, authority, request, choices.secrets)
   const answer = await ask<JoinAnswer>(invitation, 'POST', '/join', { ca: authority }, JSON.stringify(request))
   const certificate = new X509Certificate(answer.certificate)
   if (!certificate.verify(new X509Certificate(authority).publicKey))
@@ -84,7 +95,18 @@ export async function joinCluster(folder: string, token: string, node: NodeAddre
     endpoints: [node.clientUrl, ...answer.endpoints.filter((endpoint) => endpoint !== node.clientUrl)],
   }
   await writeClusterFolder(folder, { certificate: answer.certificate, authority, privateKey: pair.privateKey }, membership)
-  return { membership, secrets: answer.secrets === undefined ? undefined : Buffer.from(answer.secrets, 'base64') }
+  return membership
+}
+
+async function takeSecrets(
+  invitation: JoinToken,
+  authority: string,
+  request: JoinRequest,
+  { deliveryKey, rootFingerprint, take }: JoinSecretsTaker,
+): Promise<void> {
+  const wanted: SecretsRequest = { ...request, deliveryKey, ...(rootFingerprint !== undefined && { rootFingerprint }) }
+  const { secrets } = await ask<SecretsAnswer>(invitation, 'POST', '/secrets', { ca: authority }, JSON.stringify(wanted))
+  if (secrets !== undefined) await take(Buffer.from(secrets, 'base64'))
 }
 
 /** The cluster CA's certificate, fetched without trust and then compared with the token: the secret is only sent to who has a certificate of it. */

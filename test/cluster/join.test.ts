@@ -9,6 +9,7 @@ import {
   initCluster,
   invite,
   type JoinSecretsGiver,
+  type JoinSecretsTaker,
   joinCluster,
   type NodeAddresses,
   type SupervisingNode,
@@ -77,14 +78,15 @@ test.serial('a token lets in as many nodes as it says, with their secrets, and e
   const token = await invite(folderOf(0), { endpoint: listenerOf(), uses: 2 })
   for (const index of [1, 2]) {
     const key = newDeliveryKey()
-    const deliveryKey = key.publicKey
-    await t.throwsAsync(joinCluster(folderOf(index), token, address(index), { deliveryKey, rootFingerprint: 'another' }), {
-      message: /: the root secret is another$/,
-    })
-    await t.throwsAsync(joinCluster(folderOf(index), token, address(index), { deliveryKey: 'no key!' }), { message: /deliveryKey is none/ })
-    const { secrets } = await joinCluster(folderOf(index), token, address(index), { deliveryKey, rootFingerprint: 'own' })
-    t.false(Buffer.from(secrets!).includes('root of the partitions'))
-    t.is(Buffer.from(receive(key, address(index).name, secrets!).expose()).toString(), 'root of the partitions')
+    const taken: Uint8Array[] = []
+    const secrets = { deliveryKey: key.publicKey, rootFingerprint: 'own', take: async (packed: Uint8Array) => void taken.push(packed) }
+    const join = (more: Partial<JoinSecretsTaker>) =>
+      joinCluster(folderOf(index), token, address(index), { secrets: { ...secrets, ...more } })
+    await t.throwsAsync(join({ rootFingerprint: 'another' }), { message: /node node-\d is not let in: the root secret is another$/ })
+    await t.throwsAsync(join({ deliveryKey: 'no key!' }), { message: /the request has no deliveryKey/ })
+    await join({})
+    t.false(Buffer.from(taken[0]!).includes('root of the partitions'))
+    t.is(Buffer.from(receive(key, address(index).name, taken[0]!).expose()).toString(), 'root of the partitions')
     t.is((await stat(clusterPaths(folderOf(index)).tls.privateKey)).mode & 0o777, 0o600)
     await start(index)
     await untilHealthy(nodes[index]!.node.member)
@@ -102,6 +104,13 @@ test.serial('a token lets in as many nodes as it says, with their secrets, and e
   await first.node.ledger.barrier()
   t.is(first.replica.read(objectPlace('late'))?.value.toString(), 'v')
 
+  const before = (await first.node.state()).members.length
+  const picky = { deliveryKey: newDeliveryKey().publicKey, take: () => Promise.reject(new Error('not for me')) }
+  const another = await invite(folderOf(0), { endpoint: listenerOf() })
+  await t.throwsAsync(joinCluster(join(folder, 'picky'), another, { ...address(0), name: 'picky' }, { secrets: picky }), {
+    message: 'not for me',
+  })
+  t.is((await first.node.state()).members.length, before, 'who cannot use the secrets takes no place')
   await t.throwsAsync(joinCluster(join(folder, 'fourth'), token, { ...address(0), name: 'node-4' }), {
     message: /used up by another node; make a new token/,
   })
