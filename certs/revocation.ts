@@ -13,6 +13,11 @@ export interface CrlOptions {
 
 /** A certificate revocation list (PEM) of one authority. Serial numbers are hexadecimal. */
 export async function createCrl(authority: Authority, revokedSerials: readonly string[], options: CrlOptions = {}): Promise<string> {
+  return `${x509.PemConverter.encode(Buffer.from(await createDerCrl(authority, revokedSerials, options)), 'X509 CRL')}\n`
+}
+
+/** The same in DER. */
+export async function createDerCrl(authority: Authority, revokedSerials: readonly string[], options: CrlOptions = {}): Promise<Uint8Array> {
   const now = options.now ?? new Date()
   const signer = await signerOf(authority.privateKey)
   const issuer = new x509.X509Certificate(authority.certificate)
@@ -33,7 +38,7 @@ export async function createCrl(authority: Authority, revokedSerials: readonly s
     signingAlgorithm: signer.algorithm,
     signingKey: signer.key,
   })
-  return `${x509.PemConverter.encode(crl.rawData, 'X509 CRL')}\n`
+  return new Uint8Array(crl.rawData)
 }
 
 /** CRL Number, RFC 5280 §5.2.3. */

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { makeFolder, writeWhole } from '../certs/files.ts'
-import { issuePeer, loadAuthority } from '../certs/index.ts'
-import type { CertifyPeer, JoinSecretsGiver, JoinSecretsTaker, SharedSecrets } from './cluster/index.ts'
+import { createDerCrl, issuePeer, loadAuthority } from '../certs/index.ts'
+import type { CertifyPeer, JoinSecretsGiver, JoinSecretsTaker, SharedSecrets, SignCrl } from './cluster/index.ts'
 import type { DataFolder } from './node-files.ts'
 import type { NodeRoot } from './node-root.ts'
 import { Secret } from './objects/secret.ts'
@@ -36,6 +36,11 @@ export function certifierOf(folder: DataFolder): CertifyPeer {
     const { certificate, authority } = await issuePeer(await loadAuthority(clusterAuthority(folder)), request)
     return { certificate, authority }
   }
+}
+
+/** Signs the list of the certificates that the cluster's authority has revoked. */
+export function crlSignerOf(folder: DataFolder): SignCrl {
+  return async (serials) => await createDerCrl(await loadAuthority(clusterAuthority(folder)), serials)
 }
 
 /** Files that every node of a cluster has alike beside the root secret of software partitions: the clients' authority, the peers' authority. */

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { type ClusterNode, startClusterNode, startOnEtcd } from './cluster/index.ts'
 import type { Config } from './config.ts'
 import { rootSource } from './configured-root.ts'
-import { certifierOf, fingerprintsOfShared, joinSecretsOf } from './join-secrets.ts'
+import { certifierOf, crlSignerOf, fingerprintsOfShared, joinSecretsOf } from './join-secrets.ts'
 import {
   type DataFolder,
   dataFolder,
@@ -204,6 +204,7 @@ async function startPartOfCluster(
     ...common,
     quota,
     renewal: { certify: certifierOf(folder) },
+    signCrl: crlSignerOf(folder),
     ...(etcd.path === undefined ? {} : { etcd: etcd.path }),
     ...(joinAt === undefined ? {} : { join: { ...joinAt, certify: certifierOf(folder), secrets: joinSecretsOf(folder, root) } }),
   })

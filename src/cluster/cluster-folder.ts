@@ -48,6 +48,7 @@ export function clusterPaths(folder: string) {
     seeding: join(folder, 'seeding.json'),
     etcd: join(folder, 'etcd'),
     invitations: join(folder, 'invitations.json'),
+    revoked: join(folder, 'revoked.crl'),
   }
 }
 
@@ -90,7 +91,7 @@ export async function writeClusterFolder(
 }
 
 /** A reader, or a crash, meets the old content or the new. */
-export async function writeFileWhole(path: string, content: string, mode: number): Promise<void> {
+export async function writeFileWhole(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const draft = `${path}.${randomBytes(6).toString('hex')}`
   const file = await open(draft, 'wx', mode)
   try {

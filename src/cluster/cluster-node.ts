@@ -1,10 +1,11 @@
+import { readFile } from 'node:fs/promises'
 import { type BackupTold, backUp } from './backup.ts'
 import { type ClusterMembership, clusterPaths, readMembership, readSeeding, writeMembership } from './cluster-folder.ts'
 import { findEtcd } from './etcd-binary.ts'
 import { EtcdClient } from './etcd-client.ts'
 import { type EtcdLedger, openEtcdLedger } from './etcd-ledger.ts'
 import { type Member, memberLimits, startMember } from './etcd-member.ts'
-import { evictedProblem, lookAtOwnMember } from './eviction.ts'
+import { evictedProblem, lookAtOwnMember, type OwnMember } from './eviction.ts'
 import { dropUnbegun, markBegun } from './first-start.ts'
 import { foreignCluster } from './foreign-cluster.ts'
 import { forgetNode, refuseNewerFormat } from './format-watch.ts'
@@ -14,6 +15,8 @@ import { untilUp } from './lone-member.ts'
 import { type ClusterState, clusterState, evictMember, type MemberState, promoteWhenReady } from './membership.ts'
 import { type NodeWatch, type NodeWatchChoices, startNodeWatch } from './node-watch.ts'
 import { renewPeerCertificate } from './peer-certificate.ts'
+import { isCertificateRefused } from './refused-certificate.ts'
+import { noteCertificate, RevocationFile, revokeCertificates, type SignCrl } from './revocations.ts'
 import type { SharedSecrets } from './shared-secrets.ts'
 import type { Log, Timing } from './timing.ts'
 import type { ReplicaTarget } from './watch-feed.ts'
@@ -31,6 +34,8 @@ export interface ClusterNodeOptions {
   readonly watch?: NodeWatchChoices
   readonly timing?: Partial<Timing>
   readonly log?: Log
+  /** Signs the list by which the certificates of evicted nodes are refused; they are not without. */
+  readonly signCrl?: SignCrl
   /** Renews the node's certificate before it ends. */
   readonly renewal?: {
     readonly certify: CertifyPeer
@@ -90,6 +95,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
   if (foreign !== undefined) throw new Error(foreign)
   const binary = (await findEtcd(options.etcd)).path
   await dropUnbegun(options.folder, membership)
+  const revocations = options.signCrl && (await RevocationFile.open(options.folder, options.signCrl))
   const member = await startMember({
     binary,
     name: membership.node,
@@ -102,6 +108,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     tls: paths.tls,
     log,
     ...(options.quota === undefined ? {} : { quota: options.quota }),
+    ...(revocations === undefined ? {} : { revoked: revocations.path }),
   })
   const connection = { endpoints: membership.endpoints, tls: paths.tls }
   const client = new EtcdClient(connection)
@@ -149,9 +156,13 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     await remember({ evicted: true })
     await member.stop()
   }
+  let isNoted = false
   const learn = async () => {
     const own = await lookAtOwnMember(client, keys, known.memberId)
     if (own.isEvicted) return await leave()
+    if (!isNoted) await noteCertificate(client, keys, membership.node, await readFile(paths.tls.certificate))
+    isNoted = true
+    await revocations?.update(client, keys)
     if (own.id !== known.memberId) await remember({ memberId: own.id! })
     const { members } = await client.memberList({ deadline: learnDeadline })
     const others = members
@@ -164,9 +175,10 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     await remember({ endpoints })
   }
   let learned: Promise<void> = Promise.resolve()
-  /** A majority that does not answer may have been given up. */
+  const whyRefused = async () => ((await isCertificateRefused(known.endpoints.slice(1), paths.tls)) ? evictedProblem : undefined)
+  /** A majority that does not answer may have been given up, or have evicted this node. */
   const ask = async () => {
-    const why = await foreignCluster(known.endpoints.slice(1), paths.tls)
+    const why = (await foreignCluster(known.endpoints.slice(1), paths.tls)) ?? (await whyRefused())
     if (why === undefined || ledger.problem() === why) return
     ledger.leave(why)
     log('error', why)
@@ -178,15 +190,15 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     }))
   const learning = setInterval(learnNow, learnMilliseconds)
   // A node that was evicted while it was away hears of it before it answers anything, if there is somebody to tell.
-  for (const endpoint of membership.memberId === undefined ? [] : [...membership.endpoints.keys()].slice(1)) {
-    const own = await lookAtOwnMember(client, keys, membership.memberId, endpoint).catch(() => undefined)
-    if (own?.isEvicted) await leave()
-    if (own !== undefined) break
-  }
+  let told: OwnMember | undefined
+  for (const endpoint of membership.memberId === undefined ? [] : [...membership.endpoints.keys()].slice(1))
+    told ??= await lookAtOwnMember(client, keys, membership.memberId, endpoint).catch(() => undefined)
+  if (told?.isEvicted === true) await leave()
+  else if (told === undefined && membership.memberId !== undefined) await ask()
   const joinListener =
     options.join === undefined
       ? undefined
-      : await startJoinListener({ ...options.join, folder: options.folder, clusterToken: membership.clusterToken, client, log })
+      : await startJoinListener({ ...options.join, folder: options.folder, clusterToken: membership.clusterToken, client, keys, log })
   let renewing: Promise<void> = Promise.resolve()
   const renew = async () => {
     if (!(await renewed())) return
@@ -194,6 +206,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     ledger.renew()
     member.renew()
     joinListener?.renew()
+    isNoted = false
     log('info', "this node's certificate was renewed")
   }
   const renewals = setInterval(() => (renewing = renewing.then(renew)), renewal?.interval ?? renewalMilliseconds)
@@ -207,6 +220,9 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     backUp: (path, secrets) => backUp(client, keys, path, { node: membership.node, secrets }),
     evict: async (wanted) => {
       const member = await evictMember(client, wanted)
+      await revokeCertificates(client, keys, member.name).catch((error: Error) =>
+        log('error', `the certificate of node ${member.name} is not revoked, and stays good until it ends: ${error.message}`),
+      )
       await forgetNode(client, keys, member.name).catch((error: Error) =>
         log(
           'warn',

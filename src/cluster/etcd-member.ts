@@ -25,6 +25,8 @@ export interface MemberOptions {
   readonly clusterToken: string
   /** One certificate for serving, calling and peers: with server and client authentication. */
   readonly tls: TlsFiles
+  /** A list of revoked certificates (DER) that must be there; none unless said. */
+  readonly revoked?: string
   readonly log?: Log
   /** Milliseconds. */
   readonly heartbeat?: number
@@ -178,6 +180,7 @@ function argumentsOf(options: MemberOptions): string[] {
     'peer-key-file': tls.privateKey,
     'peer-trusted-ca-file': tls.ca,
     'peer-client-cert-auth': 'true',
+    ...(options.revoked !== undefined && { 'client-crl-file': options.revoked, 'peer-crl-file': options.revoked }),
     'heartbeat-interval': options.heartbeat ?? defaultHeartbeat,
     'election-timeout': options.election ?? defaultElection,
     // A member that comes back from a pause must not depose a leader that the others still see.

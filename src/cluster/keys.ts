@@ -9,6 +9,7 @@ import type { Place, Space } from '../store/index.ts'
  * Replicas have no use for those that lie outside of that range:
  * - `<prefix>cluster`: what all nodes must hold alike, see `shared-secrets.ts`;
  * - `<prefix>seed`: see `seed.ts`; there only while a cluster is given its first data;
+ * - `<prefix>certificate/<node>/<serial>` and `<prefix>revoked/<serial>`: see `revocations.ts`;
  * - `<prefix>node/<node>` and `<prefix>node-format`: see `format-watch.ts`;
  * - `<prefix>time/<node>`: see `clock-watch.ts`;
  * - `<prefix>turn/<task>/...`: see `single-runner.ts`.
@@ -61,6 +62,23 @@ export class Keys {
   /** Of all nodes. */
   get nodes(): { readonly key: Buffer; readonly rangeEnd: Buffer } {
     return { key: this.#under('node/'), rangeEnd: this.#under('node0') }
+  }
+
+  certificate(node: string, serial: string): Buffer {
+    return this.#under(`certificate/${node}/${serial}`)
+  }
+
+  /** Of one node. */
+  certificates(node: string): { readonly key: Buffer; readonly rangeEnd: Buffer } {
+    return { key: this.#under(`certificate/${node}/`), rangeEnd: this.#under(`certificate/${node}0`) }
+  }
+
+  revoked(serial: string): Buffer {
+    return this.#under(`revoked/${serial}`)
+  }
+
+  get allRevoked(): { readonly key: Buffer; readonly rangeEnd: Buffer } {
+    return { key: this.#under('revoked/'), rangeEnd: this.#under('revoked0') }
   }
 
   get format(): Buffer {

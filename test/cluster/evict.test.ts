@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { get } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { type Authority, createAuthority, issuePeer } from '../../certs/index.ts'
+import { type Authority, createAuthority, createDerCrl, issuePeer } from '../../certs/index.ts'
 import {
   type CertifyPeer,
   clusterPaths,
@@ -80,7 +82,8 @@ const folderOf = (index: number) => join(folder, `node-${index + 1}`)
 
 async function start(index: number, where = folderOf(index)): Promise<SupervisingNode> {
   const replica = memoryReplica()
-  const node = await startClusterNode({ folder: where, replica, join: { host: '127.0.0.1', port: 0, certify } })
+  const signCrl = (serials: readonly string[]) => createDerCrl(authority, serials)
+  const node = await startClusterNode({ folder: where, replica, signCrl, join: { host: '127.0.0.1', port: 0, certify } })
   nodes[index] = { node, replica }
   return node
 }
@@ -89,6 +92,20 @@ async function takeIn(index: number, where = folderOf(index)): Promise<void> {
   const endpoint = `127.0.0.1:${nodes[0]!.node.joinListener!.address.port}`
   await joinCluster(where, await invite(folderOf(0), { endpoint }), address(index))
   await untilHealthy((await start(index, where)).member)
+}
+
+/** Whether a member's port answers who shows the certificate in a folder. */
+function answers(url: string, where: string): Promise<boolean> {
+  const { tls } = clusterPaths(where)
+  const [ca, key, cert] = [tls.ca, tls.privateKey, tls.certificate].map((path) => readFileSync(path))
+  return new Promise((resolve) => {
+    const request = get(`${url}/version`, { ca, key, cert, agent: false, timeout: 2000 }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    request.on('timeout', () => request.destroy())
+    request.on('error', () => resolve(false))
+  })
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -127,23 +144,30 @@ test.serial('a dead node is replaced under its name, with an empty folder; nobod
   t.is(nodes[2]!.replica.read(objectPlace('kept'))?.value.toString(), 'v')
 })
 
-test.serial('a node that is evicted while it lives says so and answers nothing more, after a restart neither', async (t) => {
-  const evicted = nodes[1]!.node
-  const membership = clusterPaths(folderOf(1)).membership
-  await until(async () => JSON.parse(await readFile(membership, 'utf8')).memberId !== undefined)
-  await until(async () => (await nodes[0]!.node.state()).members.every(({ problem }) => problem === undefined))
-  await nodes[0]!.node.evict('node-2')
-  await until(() => evicted.ledger.problem()?.includes('was evicted') === true)
-  await t.throwsAsync(evicted.ledger.barrier(), { message: /Nothing was done: this node was evicted.*join with a new token/ })
-  await t.throwsAsync(evicted.ledger.commit(objectChange('late', 'v', 0)), { message: /evicted/ })
-  await until(() => evicted.problems().join().includes('was evicted'))
-  await evicted.close()
-  await t.throwsAsync(start(1), { message: /this node was evicted/ })
+test.serial(
+  'a node that is evicted while it lives says so and answers nothing more, after a restart neither; its certificate is refused by the others',
+  async (t) => {
+    const evicted = nodes[1]!.node
+    const membership = clusterPaths(folderOf(1)).membership
+    await until(async () => JSON.parse(await readFile(membership, 'utf8')).memberId !== undefined)
+    await until(async () => (await nodes[0]!.node.state()).members.every(({ problem }) => problem === undefined))
+    const ports = [0, 2].flatMap((index) => [address(index).peerUrl, address(index).clientUrl])
+    for (const port of ports) t.true(await answers(port, folderOf(1)), port)
+    await nodes[0]!.node.evict('node-2')
+    for (const port of ports) await until(async () => !(await answers(port, folderOf(1))))
+    for (const port of ports) t.true(await answers(port, folderOf(0)), port)
+    await until(() => evicted.ledger.problem()?.includes('was evicted') === true)
+    await t.throwsAsync(evicted.ledger.barrier(), { message: /Nothing was done: this node was evicted.*join with a new token/ })
+    await t.throwsAsync(evicted.ledger.commit(objectChange('late', 'v', 0)), { message: /evicted/ })
+    await until(() => evicted.problems().join().includes('was evicted'))
+    await evicted.close()
+    await t.throwsAsync(start(1), { message: /this node was evicted/ })
 
-  const { evicted: _, ...before } = JSON.parse(await readFile(membership, 'utf8'))
-  await writeFile(membership, JSON.stringify(before))
-  const again = await start(1)
-  t.regex(again.ledger.problem() ?? '', /was evicted/, 'a folder from before tells it before it answers anything')
-  await t.throwsAsync(again.ledger.barrier(), { message: /evicted/ })
-  t.is((await nodes[0]!.node.ledger.commit(objectChange('without', 'v', 0))).outcome, 'committed')
-})
+    const { evicted: _, ...before } = JSON.parse(await readFile(membership, 'utf8'))
+    await writeFile(membership, JSON.stringify(before))
+    const again = await start(1)
+    t.regex(again.ledger.problem() ?? '', /was evicted/, 'a folder from before tells it before it answers anything')
+    await t.throwsAsync(again.ledger.barrier(), { message: /evicted/ })
+    t.is((await nodes[0]!.node.ledger.commit(objectChange('without', 'v', 0))).outcome, 'committed')
+  },
+)
