@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads'
+import { ValueReader, ValueWriter } from '../../processes/value-codec.ts'
 import { ckr } from './constants.ts'
 import { DeviceFailure, type SessionCall } from './device-session.ts'
-import { type Asked, asBuffers, type Ending, type Told, tight } from './thread-messages.ts'
+import { type Asked, asBuffer, type Ending, type Told } from './thread-messages.ts'
 
 const program = new URL('./session-thread.js', import.meta.url)
 
@@ -29,7 +30,10 @@ interface Waiting {
 
 interface Thread {
   readonly worker: Worker
-  current: Waiting | undefined
+  readonly writer: ValueWriter
+  readonly reader: ValueReader
+  /** The call under way, and maybe the next. */
+  readonly given: Waiting[]
 }
 
 /** Threads with a session each: a call blocks its thread and nothing else, and as many are under way as there are threads. */
@@ -49,7 +53,7 @@ export class SessionThreads {
     return new Promise((resolve, reject) => {
       const waiting = { span, call, values, resolve, reject }
       if (this.#closed) return reject(closed())
-      const thread = this.#free.pop() ?? this.#start()
+      const thread = this.#free.pop() ?? this.#start() ?? this.#soonFree(waiting)
       if (thread === undefined) this.#waiting.push(waiting)
       else this.#give(thread, waiting)
     })
@@ -65,10 +69,10 @@ export class SessionThreads {
   #start(): Thread | undefined {
     if (this.#all.size >= this.#options.most) return undefined
     const { module, slot } = this.#options
-    const worker = new Worker(program, { workerData: { module, slot: tight(slot) }, execArgv: [] })
-    const thread: Thread = { worker, current: undefined }
+    const worker = new Worker(program, { workerData: { module, slot: Uint8Array.from(slot) }, execArgv: [] })
+    const thread: Thread = { worker, writer: new ValueWriter(), reader: new ValueReader(), given: [] }
     this.#all.add(thread)
-    worker.on('message', (told: Told) => this.#done(thread, told))
+    worker.on('message', (bytes: Uint8Array) => this.#done(thread, thread.reader.read(asBuffer(bytes)) as Told))
     let why = 'it ended'
     worker.on('error', (error) => {
       why = error instanceof Error ? error.message : String(error)
@@ -77,29 +81,45 @@ export class SessionThreads {
       this.#all.delete(thread)
       const place = this.#free.indexOf(thread)
       if (place >= 0) this.#free.splice(place, 1)
-      thread.current?.reject(new DeviceFailure(`the thread of a session broke: ${why}`, ckr.SESSION_HANDLE_INVALID, 'setup'))
+      for (const { reject } of thread.given.splice(0))
+        reject(new DeviceFailure(`the thread of a session broke: ${why}`, ckr.SESSION_HANDLE_INVALID, 'setup'))
       const next = this.#waiting.shift()
       if (next !== undefined) this.run(next.call, next.values, next.span).then(next.resolve, next.reject)
     })
     return thread
   }
 
+  /** A busy thread that may have this call lying ready, so that its session does not stand still between two. */
+  #soonFree(waiting: Waiting): Thread | undefined {
+    if (this.#waiting.length > 0) return undefined
+    for (const thread of this.#all) if (mayFollow(thread, waiting)) return thread
+    return undefined
+  }
+
   #give(thread: Thread, waiting: Waiting): void {
-    thread.current = waiting
-    thread.worker.postMessage({ call: waiting.call, values: tight(waiting.values) as unknown[] } satisfies Asked)
+    thread.given.push(waiting)
+    const { call, values } = waiting
+    thread.worker.postMessage(thread.writer.write({ call, values } satisfies Asked))
   }
 
   #done(thread: Thread, told: Told): void {
-    const current = thread.current
-    thread.current = undefined
-    const next = this.#waiting.shift()
-    if (next !== undefined) this.#give(thread, next)
-    else this.#free.push(thread)
+    const current = thread.given.shift()
+    for (let next = this.#waiting[0]; next !== undefined && mayFollow(thread, next); next = this.#waiting[0]) {
+      this.#waiting.shift()
+      this.#give(thread, next)
+    }
+    if (thread.given.length === 0) this.#free.push(thread)
     if ('result' in told) {
       this.#options.took(told.milliseconds, current?.span ?? 'long')
-      current?.resolve(asBuffers(told.result))
+      current?.resolve(told.result)
     } else current?.reject(new DeviceFailure(told.message, told.code, told.phase))
   }
+}
+
+/** Behind a call that takes long none may wait, and none that takes long is bound to a thread before its time. */
+function mayFollow({ given }: Thread, { span }: Waiting): boolean {
+  const [under, next] = given
+  return under === undefined || (next === undefined && under.span === 'short' && span === 'short')
 }
 
 function end({ worker }: Thread, how: Ending): Promise<void> {
