@@ -4,11 +4,13 @@ export { type HsmServer, serveHsm } from './hsm/serve.ts'
 export { createKeyFile, credentialName, readKeyFile, readPrivateFile } from './key-file.ts'
 export type { CacheLimits } from './lru.ts'
 export type * from './partition.ts'
+export { type CarriedKeys, exportKek, importKek, type KekRequest, requestFingerprint, requestKek } from './pkcs11/kek-ceremony.ts'
 export { type InitTokenOptions, initToken, listTokens, type TokenInfo } from './pkcs11/module.ts'
 export { createPkcs11Partition, type Pkcs11PartitionOptions } from './pkcs11/pkcs11-partition.ts'
 export { RefusedPins } from './pkcs11/refused-pins.ts'
 export { openPkcs11Partition, ReopeningPartition } from './pkcs11/reopening-partition.ts'
 export type { TokenOptions } from './pkcs11/token.ts'
+export type { Carrying } from './pkcs11/token-keks.ts'
 export {
   type AskPassphrase,
   createRoot,

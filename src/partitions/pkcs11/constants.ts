@@ -43,6 +43,7 @@ export const cka = {
   PRIVATE: 0x2,
   LABEL: 0x3,
   VALUE: 0x11,
+  TRUSTED: 0x86,
   KEY_TYPE: 0x100,
   SENSITIVE: 0x103,
   ENCRYPT: 0x104,
@@ -60,6 +61,7 @@ export const cka = {
   MODIFIABLE: 0x170,
   EC_PARAMS: 0x180,
   EC_POINT: 0x181,
+  WRAP_WITH_TRUSTED: 0x210,
 } as const
 
 export const cko = { PUBLIC_KEY: 2, PRIVATE_KEY: 3, SECRET_KEY: 4 } as const

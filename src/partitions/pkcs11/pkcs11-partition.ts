@@ -37,7 +37,9 @@ import { fromDerSignature, fromSpki, toDerSignature } from './public-key.ts'
 import { macMechanism, numberSize, signInput } from './signatures.ts'
 import { attributes, publicTemplate } from './template.ts'
 import { Token, type TokenOptions } from './token.ts'
+import type { Carrying } from './token-keks.ts'
 import { TokenKeys } from './token-keys.ts'
+import { protectionOf } from './token-protection.ts'
 import { TokenStreams } from './token-streams.ts'
 
 /** What a partition on a token needs to know. */
@@ -52,10 +54,10 @@ export interface Pkcs11PartitionOptions extends TokenOptions {
  * Makes a partition's KEK (epoch 1) and integrity key in a token.
  * @throws KmipError GeneralFailure when the token cannot be opened or has such keys already.
  */
-export async function createPkcs11Partition(options: TokenOptions): Promise<void> {
+export async function createPkcs11Partition(options: TokenOptions, carrying: Carrying = 'stays'): Promise<void> {
   const token = await Token.open({ ...options, sessions: 1 })
   try {
-    await TokenKeys.create(token)
+    await TokenKeys.create(token, carrying)
   } finally {
     await token.close()
   }
@@ -95,7 +97,12 @@ export class Pkcs11Partition implements Partition {
       kind: 'pkcs11',
       epoch: this.#keys.epoch,
       mechanisms: [...names],
-      details: { ...details, 'keys wrapped by': this.#keys.wrapName, epochs: this.#keys.epochs.join(', ') },
+      details: {
+        ...details,
+        'keys wrapped by': this.#keys.wrapName,
+        epochs: this.#keys.epochs.join(', '),
+        ...(await protectionOf(this.#token)),
+      },
     }
   }
 

@@ -1,7 +1,7 @@
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { ckk, ckm, cko } from './constants.ts'
-import type { Handle } from './cryptoki.ts'
-import { attributes } from './template.ts'
+import type { Handle, Template } from './cryptoki.ts'
+import { type AttributeName, attributes } from './template.ts'
 import type { Token } from './token.ts'
 
 const kekLabel = 'tresor-kek-'
@@ -34,16 +34,48 @@ export async function findKeys(token: Token): Promise<FoundKeys> {
   return { keks, integrityKey }
 }
 
-/** Never exportable, for MACs only. */
-export async function makeIntegrityKey(token: Token): Promise<void> {
-  const template = { ...inside, KEY_TYPE: ckk.GENERIC_SECRET, LABEL: integrityLabel, SIGN: true, VERIFY: true }
+/** Whether a partition's own keys may leave its token: never, or wrapped under a key that the token's security officer trusts. */
+export type Carrying = 'stays' | 'carried'
+
+/** For MACs only. */
+export async function makeIntegrityKey(token: Token, carrying: Carrying): Promise<void> {
+  const template = { ...inside, ...leaving[carrying], ...integrityKeyForm }
   await token.generate(doing(token), ckm.GENERIC_SECRET_KEY_GEN, attributes(template))
 }
 
-/** Never exportable, for wrapping only. */
+/** For wrapping only. All KEKs of a token may leave it, or none: as its integrity key. */
 export async function makeKek(token: Token, epoch: number): Promise<void> {
-  const uses = { WRAP: true, UNWRAP: true, ENCRYPT: false, DECRYPT: false, SIGN: false }
-  await token.generate(doing(token), ckm.AES_KEY_GEN, attributes({ ...inside, KEY_TYPE: ckk.AES, LABEL: `${kekLabel}${epoch}`, ...uses }))
+  const template = { ...inside, ...leaving[await carryingOf(token)], ...kekForm(epoch) }
+  await token.generate(doing(token), ckm.AES_KEY_GEN, attributes(template))
+}
+
+export async function carryingOf(token: Token): Promise<Carrying> {
+  const { integrityKey } = await findKeys(token)
+  if (integrityKey === undefined) return 'stays'
+  return (await token.attribute(integrityKey, 'EXTRACTABLE'))[0] === 1 ? 'carried' : 'stays'
+}
+
+/** What a partition's own keys are when they come from another token. */
+export function carriedTemplate(key: number | 'integrity', carrying: Carrying): Template {
+  const { VALUE_LEN: _known, MODIFIABLE: _chosen, ...common } = inside
+  return attributes({ ...common, ...leaving[carrying], ...(key === 'integrity' ? integrityKeyForm : kekForm(key)) })
+}
+
+const integrityKeyForm = { KEY_TYPE: ckk.GENERIC_SECRET, LABEL: integrityLabel, SIGN: true, VERIFY: true }
+
+const kekForm = (epoch: number) => ({
+  KEY_TYPE: ckk.AES,
+  LABEL: `${kekLabel}${epoch}`,
+  WRAP: true,
+  UNWRAP: true,
+  ENCRYPT: false,
+  DECRYPT: false,
+  SIGN: false,
+})
+
+const leaving: Readonly<Record<Carrying, Partial<Record<AttributeName, boolean>>>> = {
+  stays: { EXTRACTABLE: false },
+  carried: { EXTRACTABLE: true, WRAP_WITH_TRUSTED: true },
 }
 
 /** Destroys the KEKs of all epochs before one. @throws KmipError when the token still has one afterwards. */
@@ -64,7 +96,6 @@ const inside = {
   TOKEN: true,
   PRIVATE: true,
   SENSITIVE: true,
-  EXTRACTABLE: false,
   MODIFIABLE: false,
   VALUE_LEN: 32,
 }

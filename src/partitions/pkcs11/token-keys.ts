@@ -10,8 +10,9 @@ import { newPairObjects } from './generate.ts'
 import { keyTypeOf, privateKeyType, type TokenWays } from './mechanisms.ts'
 import { attributes, derivingTemplate, type Leave, privateTemplate, secretTemplate } from './template.ts'
 import type { Token } from './token.ts'
-import { destroyKeks, findKeys, makeIntegrityKey, makeKek } from './token-keks.ts'
+import { type Carrying, destroyKeks, findKeys, makeIntegrityKey, makeKek } from './token-keks.ts'
 import { tryOut } from './trials.ts'
+import { demandTrustedWrapping } from './trusted-wrapping.ts'
 
 const macLength = 32
 /** AES-256 under key wrap with padding. */
@@ -53,8 +54,8 @@ export class TokenKeys {
     this.#carrier = carrier
   }
 
-  /** Makes the keys of a new partition: never exportable, for wrapping and MACs only. @throws KmipError when they are there already. */
-  static async create(token: Token): Promise<void> {
+  /** Makes the keys of a new partition, for wrapping and MACs only. @throws KmipError when they are there already, or may not be carried from there. */
+  static async create(token: Token, carrying: Carrying): Promise<void> {
     const { keks, integrityKey } = await findKeys(token)
     if (keks.size > 0 || integrityKey !== undefined) {
       throw new KmipError(
@@ -62,7 +63,8 @@ export class TokenKeys {
         `The token of partition ${token.name} has Tresor's keys already. Open it, or use a blank token.`,
       )
     }
-    await makeIntegrityKey(token)
+    if (carrying === 'carried') await demandTrustedWrapping(token)
+    await makeIntegrityKey(token, carrying)
     await makeKek(token, 1)
   }
 

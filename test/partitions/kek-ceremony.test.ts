@@ -1,0 +1,148 @@
+import test from 'ava'
+import { Secret } from '../../src/objects/secret.ts'
+import {
+  type CarriedKeys,
+  type Carrying,
+  createPkcs11Partition,
+  exportKek,
+  importKek,
+  openPkcs11Partition,
+  requestFingerprint,
+  requestKek,
+} from '../../src/partitions/index.ts'
+import { Token } from '../../src/partitions/pkcs11/token.ts'
+import { probeTrustedWrapping } from '../../src/partitions/pkcs11/trusted-wrapping.ts'
+import { nssToken } from '../support/nss-softokn.ts'
+import { softHsm } from '../support/softhsm.ts'
+
+const hsm = softHsm()
+const nss = nssToken('nss')
+test.after.always(() => {
+  nss.remove()
+  hsm.remove()
+})
+
+const officer = '87654321'
+let count = 0
+const newToken = () => ({ name: 'bank', ...hsm.token(`token-${++count}`) })
+async function withKeys(carrying: Carrying) {
+  const token = newToken()
+  await createPkcs11Partition(token, carrying)
+  return token
+}
+
+const aes = { algorithm: 'AES', length: 256 } as const
+const policy = { sensitive: true, extractable: false }
+const gcm = { cipher: 'GCM', iv: Buffer.alloc(12, 1), additionalData: Buffer.alloc(0), tagLength: 16 } as const
+
+test.serial('keys made before work on the second token, of each epoch, and its records are known there', async (t) => {
+  const source = await withKeys('carried')
+  const before = await openPkcs11Partition(source)
+  const first = await before.generateKey(aes, policy)
+  await before.makeEpoch?.(2)
+  await before.atEpoch(2)
+  const second = await before.generateKey(aes, policy)
+  const data = await before.importKey(
+    { kind: 'data', type: undefined, value: new Secret(Buffer.from('kept')) },
+    { sensitive: false, extractable: true },
+  )
+  const seal = await before.sealRecord(Buffer.from('record'))
+  const encrypted = await Promise.all(
+    [first, second].map((key, index) => before.encrypt({ handle: `${index}`, key }, gcm, Buffer.from('text'))),
+  )
+  await before.close()
+
+  const target = newToken()
+  const request = await requestKek(target)
+  const carried = await exportKek(source, officer, request)
+  t.is(carried.fingerprint, requestFingerprint(request))
+  t.deepEqual(carried.keks.map(({ epoch }) => epoch).sort(), [1, 2])
+  await importKek(target, carried, 'stays')
+  const after = await openPkcs11Partition(target)
+  for (const [index, key] of [first, second].entries()) {
+    const { data: text, tag } = encrypted[index]!
+    t.is(Buffer.from(await after.decrypt({ handle: `${index}`, key }, gcm, text, tag)).toString(), 'text')
+  }
+  t.is(Buffer.from((await after.reveal({ handle: 'data', key: data })).value.expose()).toString(), 'kept')
+  t.true(await after.checkRecord(Buffer.from('record'), seal))
+  const { epoch, details } = await after.describe()
+  t.is(epoch, 2)
+  t.like(details, { 'trusted wrapping': 'enforced', 'own keys': 'never leave the token' })
+  await after.close()
+
+  await t.throwsAsync(importKek(target, carried, 'stays'), { message: /has keys of a partition already; they are not replaced/ })
+  await t.throwsAsync(exportKek(target, officer, await requestKek(newToken())), {
+    message: /never leave it: they were made without --kek-may-be-carried/,
+  })
+})
+
+test.serial('what is refused leaves nothing behind, and the ceremony can be done again', async (t) => {
+  const source = await withKeys('carried')
+  const target = newToken()
+  await t.throwsAsync(importKek(target, {} as CarriedKeys, 'stays'), {
+    message: /waits for no keys\. Begin with: tresor partition request-kek/,
+  })
+  const earlier = await exportKek(source, officer, await requestKek(target))
+  const request = await requestKek(target)
+  const carried = await exportKek(source, officer, request)
+  const flip = (text: string) =>
+    Buffer.from(Buffer.from(text, 'base64').map((byte, index) => (index === 9 ? byte ^ 1 : byte))).toString('base64')
+  const other = await exportKek(await withKeys('carried'), officer, request)
+  for (const [what, altered] of [
+    ['an earlier request', earlier],
+    ['a KEK altered', { ...carried, keks: carried.keks.map(({ epoch, wrapped }) => ({ epoch, wrapped: flip(wrapped) })) }],
+    ['the integrity key altered', { ...carried, integrityKey: flip(carried.integrityKey) }],
+    ['the check altered', { ...carried, check: flip(carried.check) }],
+    ['no check', { ...carried, check: '' }],
+    ["another partition's KEK", { ...carried, keks: other.keks }],
+    ['an epoch called otherwise', { ...carried, keks: carried.keks.map((kek) => ({ ...kek, epoch: 7 })) }],
+  ] as const) {
+    await t.throwsAsync(importKek(target, altered, 'stays'), { message: /did not arrive in the token token-\d+ as they were/ }, what)
+    await t.throwsAsync(openPkcs11Partition(target), { message: /has no keys of Tresor's/ }, what)
+  }
+  await t.throwsAsync(exportKek(source, 'wrong-pin', request), { message: /could not mark the key as trusted: CKR_PIN_INCORRECT/ })
+  await t.throwsAsync(exportKek(newToken(), officer, request), { message: /has no keys of a partition/ })
+  await importKek(target, carried, 'carried')
+  // From here they may go on.
+  const third = newToken()
+  await importKek(third, await exportKek(target, officer, await requestKek(third)), 'stays')
+  await (await openPkcs11Partition(third)).close()
+})
+
+test.serial('keys that may be carried do not leave under a key that the holder of the PIN chose', async (t) => {
+  const source = await withKeys('carried')
+  const token = await Token.open(source)
+  t.teardown(() => token.close())
+  const doing = { partition: 'bank', mechanism: 'theft' }
+  const [kek] = await token.find({ CLASS: 4, TOKEN: true, LABEL: 'tresor-kek-1' })
+  const own = await token.create(doing, [
+    { type: 0x0, value: 4 },
+    { type: 0x100, value: 0x1f },
+    { type: 0x1, value: false },
+    { type: 0x106, value: true },
+    { type: 0x11, value: Buffer.alloc(32) },
+  ])
+  await t.throwsAsync(token.wrap(doing, own, { mechanism: 0x2109 }, kek!), { message: /CKR_KEY_NOT_WRAPPABLE/ })
+})
+
+for (const [name, options, expected] of [
+  ['SoftHSM', newToken(), 'enforced'],
+  ['NSS', { name: 'bank', ...nss.options }, 'ignored'],
+] as const)
+  test.serial(`${name}: CKA_WRAP_WITH_TRUSTED is ${expected}`, async (t) => {
+    const token = await Token.open(options)
+    t.teardown(() => token.close())
+    t.is(await probeTrustedWrapping(token), expected)
+  })
+
+test.serial('where it is not enforced, no keys that may be carried are made', async (t) => {
+  const options = { name: 'bank', ...nss.options }
+  await t.throwsAsync(createPkcs11Partition(options, 'carried'), {
+    message:
+      /takes CKA_WRAP_WITH_TRUSTED and does not keep to it: a KEK that may leave it could be taken by anybody who has the PIN\. Make the partition without --kek-may-be-carried/,
+  })
+  await createPkcs11Partition(options)
+  const partition = await openPkcs11Partition(options)
+  t.like((await partition.describe()).details, { 'trusted wrapping': 'ignored', 'own keys': 'never leave the token' })
+  await partition.close()
+})
