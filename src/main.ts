@@ -32,6 +32,7 @@ import { type Processes, startProcesses } from './server/processes.ts'
 import { type Serving, type ServingOptions, startServing } from './server/serving.ts'
 import {
   connectLedger,
+  formatOf,
   type Ledger,
   type LedgerServer,
   type LocalReplica,
@@ -247,7 +248,7 @@ function serve({ config, folder, log, metrics, ledger, replica, registry, openPa
     openPartition,
     spaceOf: tenantSpace,
     beginUnit: ({ tenant, space, guard, wrapping }, partition, milliseconds) => {
-      const records = new Records({ tenant: tenant.id, space, guard, wrapping, partition, replica, cache })
+      const records = new Records({ tenant: tenant.id, space, guard, wrapping, partition, replica, cache, format: formatOf(ledger) })
       return { records, objects: new ObjectStore(records, milliseconds) }
     },
     kmip: config.listen.kmip,

@@ -9,7 +9,7 @@ import { ObjectStore } from '../operations/object-store.ts'
 import { connectHsm, type HsmConnection, hasRoot } from '../partitions/index.ts'
 import { ObjectCache } from '../server/object-cache.ts'
 import { Records } from '../server/object-records.ts'
-import { tenantSpace } from '../store/index.ts'
+import { formatOf, tenantSpace } from '../store/index.ts'
 import { OpenPartitions, wrappingOf } from '../tenants/index.ts'
 import { addressText } from './place.ts'
 import { version } from './version.ts'
@@ -88,7 +88,16 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
         const guard = registry.settings.guard('tenant', tenant, entry.revision)
         const wrapping = wrappingOf(registry.settings, entry.value.partition)
         const partition = await partitions.open(entry.value.partition)
-        const records = new Records({ tenant, space: tenantSpace(tenant), guard, wrapping, partition, replica, cache })
+        const records = new Records({
+          tenant,
+          space: tenantSpace(tenant),
+          guard,
+          wrapping,
+          partition,
+          replica,
+          cache,
+          format: formatOf(ledger),
+        })
         return new ObjectStore(records, Date.now())
       },
       certify: async ({ tenant, user, publicKey, csr, days }) => {

@@ -1,12 +1,11 @@
 import { KmipError, type KmipErrorOptions } from '../../spec/kmip-error.ts'
-import type { ChangeSet, CommitOutcome } from '../store/index.ts'
+import { type ChangeSet, type CommitOutcome, firstFormat } from '../store/index.ts'
 import { outcomesOf, type TransactionLimits, takeBatch, transactionOf, whyTooLarge } from './change-transaction.ts'
 import { describeFailure, type EtcdClient, isRefusal } from './etcd-client.ts'
 import type { TxnResponse } from './etcd-messages.ts'
 import { Fence } from './fence.ts'
 import type { Keys } from './keys.ts'
 import { Proposal } from './proposal.ts'
-import { firstFormat } from './stored-value.ts'
 import { type Log, sleep, type Timing } from './timing.ts'
 import type { WatchFeed } from './watch-feed.ts'
 

@@ -86,6 +86,10 @@ export class EtcdLedger implements Ledger {
     return this.#left ?? this.#queue.problem() ?? this.#barrier.problem() ?? this.#feed.problem()
   }
 
+  recordFormat(): number {
+    return this.#queue.format
+  }
+
   /** The newest format of stored values that all nodes read. */
   mayWrite(format: number): void {
     this.#queue.format = format

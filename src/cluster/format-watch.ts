@@ -1,7 +1,8 @@
+import { firstFormat, newestFormat } from '../store/index.ts'
 import type { EtcdClient } from './etcd-client.ts'
 import { type KeyValue, type RequestOp, revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
-import { firstFormat, newerFormat, newestFormat } from './stored-value.ts'
+import { newerFormat } from './stored-value.ts'
 import { sleep } from './timing.ts'
 
 /** What each node tells of itself to the others. */

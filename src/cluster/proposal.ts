@@ -1,8 +1,8 @@
 import { KmipError, type KmipErrorOptions } from '../../spec/kmip-error.ts'
-import type { ChangeSet, CommitOutcome, Guard } from '../store/index.ts'
+import { type ChangeSet, type CommitOutcome, firstFormat, type Guard } from '../store/index.ts'
 import type { RequestOp } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
-import { encodeStored, firstFormat, nonceLength } from './stored-value.ts'
+import { encodeStored, nonceLength } from './stored-value.ts'
 
 /** A change set on its way to etcd: encoded once, answered once. */
 export class Proposal {

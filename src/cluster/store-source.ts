@@ -1,7 +1,7 @@
-import type { ReplicaEntry } from '../store/index.ts'
+import { firstFormat, type ReplicaEntry } from '../store/index.ts'
 import type { Keys } from './keys.ts'
 import type { SeedEntry, SeedSource } from './seed.ts'
-import { encodeStored, firstFormat, nonceLength } from './stored-value.ts'
+import { encodeStored, nonceLength } from './stored-value.ts'
 
 /** The values of a store of a node that stood alone, as a cluster holds them. */
 export function storeSource(keys: Keys, id: string, store: { readonly total: number; entries(): Iterable<ReplicaEntry> }): SeedSource {

@@ -1,4 +1,4 @@
-import type { IndexTerm } from '../store/index.ts'
+import { checkWritable, firstFormat, type IndexTerm, newestFormat } from '../store/index.ts'
 
 /** What etcd holds under a place: the opaque value with what the replica's index needs, and the nonce of the change set that wrote it. */
 export interface StoredValue {
@@ -9,14 +9,6 @@ export interface StoredValue {
 }
 
 export const nonceLength = 16
-
-/**
- * The newest format of stored values that this Tresor reads, with all before it. It goes up with that of the records inside too
- * (`store/record.ts`), so that one number says whether a node can read what the cluster writes: see `format-watch.ts`.
- */
-export const newestFormat = 1
-/** What is written until it is known that all nodes read more. */
-export const firstFormat = 1
 
 /** A stored value that a newer Tresor wrote. */
 export class NewerFormat extends Error {
@@ -36,7 +28,7 @@ export function newerFormat(format: number): string {
  * @param format what all nodes read
  */
 export function encodeStored(stored: StoredValue, format: number): Buffer {
-  if (format < firstFormat || format > newestFormat) throw new RangeError(`format ${format} cannot be written here`)
+  checkWritable(format)
   if (stored.nonce.length !== nonceLength)
     throw new Error(`a change set's nonce has ${stored.nonce.length} bytes; it must have ${nonceLength}`)
   const parts: Uint8Array[] = [Uint8Array.of(format), stored.nonce]

@@ -12,9 +12,9 @@ import {
 } from '../objects/index.ts'
 import { decodeRecord, encodeRecord, type RecordKey } from '../store/index.ts'
 
-/** A Managed Object as a record's bytes, to be sealed by the tenant's partition. */
-export function encodeObject(tenant: string, object: ManagedObject): Uint8Array {
-  return encodeRecord({
+/** A Managed Object as a record's bytes in a format, to be sealed by the tenant's partition. */
+export function encodeObject(tenant: string, object: ManagedObject, format: number): Uint8Array {
+  const record = {
     tenant,
     id: object.uniqueIdentifier,
     generation: object.generation,
@@ -23,7 +23,8 @@ export function encodeObject(tenant: string, object: ManagedObject): Uint8Array 
     attributes: encodeAttributes(object.attributes),
     form: forms.encode(flat(object.form)),
     key: object.key === undefined ? undefined : recordKey(object.key),
-  })
+  }
+  return encodeRecord(record, format)
 }
 
 /**

@@ -20,6 +20,8 @@ export interface RecordsParts {
   readonly partition: Partition
   readonly replica: LocalReplica
   readonly cache: ObjectCache
+  /** Of records that are written: `formatOf` the ledger. */
+  readonly format: number
 }
 
 /** One request's objects: the store's unit of work joined with the partition that seals its records. */
@@ -109,14 +111,14 @@ export class Records implements ObjectRecords {
   }
 
   async #sealed(staged: ReadonlyMap<string, ManagedObject>): Promise<ChangeSet | undefined> {
-    const { tenant, partition, guard, wrapping } = this.#parts
+    const { tenant, partition, guard, wrapping, format } = this.#parts
     let hasNewKey = false
     for (const [id, object] of staged) {
       if (this.#isWrappedAnew(object)) {
         checkEpoch(object.uniqueIdentifier, object.key?.epoch, wrapping.epoch)
         hasNewKey = true
       }
-      const record = encodeObject(tenant, object)
+      const record = encodeObject(tenant, object, format)
       const seal = await partition.sealRecord(record)
       this.#unit.put('object', id, joinSeal(record, seal), { terms: indexTerms(object), order: object.order })
     }

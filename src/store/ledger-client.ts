@@ -5,6 +5,7 @@ import { BarrierCalls } from './barrier-calls.ts'
 import { openDatabase } from './database.ts'
 import type { ChangeSet, CommitOutcome, Ledger } from './ledger.ts'
 import { type Asked, type BarrierKind, type FromLedger, largestFrame, type ToLedger, type ToldError } from './ledger-wire.ts'
+import { firstFormat } from './record-format.ts'
 import { LocalReplica } from './replica.ts'
 
 export interface RemoteLedgerOptions {
@@ -38,6 +39,7 @@ export class RemoteLedger implements Ledger {
   #barrierKind: BarrierKind = 'asked'
   #instance: string | undefined
   #problem: string | undefined = 'the ledger process has not been reached yet'
+  #format = firstFormat
   #calls = 0
   #closed = false
   readonly #barriers = new BarrierCalls(async (patience) => void (await this.#call({ barrier: patience })))
@@ -69,6 +71,10 @@ export class RemoteLedger implements Ledger {
 
   problem(): string | undefined {
     return this.#problem
+  }
+
+  recordFormat(): number {
+    return this.#format
   }
 
   async close(): Promise<void> {
@@ -125,6 +131,7 @@ export class RemoteLedger implements Ledger {
       else waiting?.reject(errorOf(message.error))
     } else {
       this.#problem = message.problem
+      this.#format = message.format
     }
   }
 

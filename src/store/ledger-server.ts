@@ -5,6 +5,7 @@ import { KmipError } from '../../spec/kmip-error.ts'
 import { MessageStream } from '../processes/message-stream.ts'
 import type { CommitOutcome, Ledger } from './ledger.ts'
 import { type Asked, type BarrierKind, type FromLedger, largestFrame, type ToLedger, type ToldError } from './ledger-wire.ts'
+import { formatOf } from './record-format.ts'
 
 export type { BarrierKind } from './ledger-wire.ts'
 
@@ -12,7 +13,7 @@ export interface LedgerServer {
   close(): Promise<void>
 }
 
-/** Milliseconds between two looks at the ledger's health, which workers are told of when it changes. */
+/** Milliseconds between two looks at the ledger's state, which workers are told of when it changes. */
 const healthEvery = 250
 /** What the systems' socket addresses hold, the end mark left off. */
 const longestPath = 103
@@ -36,7 +37,7 @@ export async function serveLedger(ledger: Ledger, socketPath: string, barrier: B
     socket.on('error', () => socket.destroy())
     socket.on('close', () => sockets.delete(socket))
     stream.send({ hello: { barrier, instance } })
-    stream.send({ problem: ledger.problem() })
+    stream.send(stateOf(ledger))
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -44,12 +45,12 @@ export async function serveLedger(ledger: Ledger, socketPath: string, barrier: B
   })
   chmodSync(socketPath, 0o600)
 
-  let told = ledger.problem()
+  let told = stateOf(ledger)
   const health = setInterval(() => {
-    const problem = ledger.problem()
-    if (problem === told) return
-    told = problem
-    for (const stream of sockets.values()) stream.send({ problem })
+    const state = stateOf(ledger)
+    if (state.problem === told.problem && state.format === told.format) return
+    told = state
+    for (const stream of sockets.values()) stream.send(state)
   }, healthEvery)
   health.unref()
 
@@ -61,6 +62,10 @@ export async function serveLedger(ledger: Ledger, socketPath: string, barrier: B
         for (const socket of sockets.keys()) socket.destroy()
       }),
   }
+}
+
+function stateOf(ledger: Ledger) {
+  return { problem: ledger.problem(), format: formatOf(ledger) }
 }
 
 function answer(ledger: Ledger, message: ToLedger, stream: MessageStream<FromLedger, ToLedger>): void {

@@ -13,7 +13,7 @@ export type Asked = { readonly barrier: number } | { readonly settled: true } | 
 /** `instance` is new for each ledger process. */
 export type FromLedger =
   | { readonly hello: { readonly barrier: BarrierKind; readonly instance: string } }
-  | { readonly problem: string | undefined }
+  | { readonly problem: string | undefined; readonly format: number }
   | { readonly call: number; readonly outcome?: CommitOutcome; readonly error?: ToldError }
 
 /** A `KmipError` on its way. */

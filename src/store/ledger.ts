@@ -68,6 +68,8 @@ export interface Ledger {
    * @throws KmipError when that cannot be had
    */
   earlierSettled?(): Promise<void>
+  /** The format that records may be written in: every node reads it. Absent where nobody else does; then it is this program's newest. */
+  recordFormat?(): number
   /** Undefined while the ledger can serve; else why it cannot, for `/readyz` and error messages. */
   problem(): string | undefined
   close(): Promise<void>

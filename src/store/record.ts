@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { checkWritable, firstFormat, newestFormat } from './record-format.ts'
 
 /** What lies under a record's key: `WrappedKey` of the objects room, as plain fields. */
 export interface RecordKey {
@@ -41,15 +42,18 @@ export class DamagedRecord extends Error {
   }
 }
 
-const formatVersion = 1
 const keyKinds = ['secret', 'private', 'public', 'data'] as const
 /** Bytes of the seal that a partition puts behind a record. */
 export const sealLength = 32
 
-/** The record's bytes, to be sealed. Version (1), then fields in fixed order, each text or byte run with a 4-byte length. */
-export function encodeRecord(record: StoredRecord): Uint8Array {
+/**
+ * The record's bytes, to be sealed. Format (1), then fields in fixed order, each text or byte run with a 4-byte length.
+ * @param format what every node of the cluster reads: `Ledger.recordFormat`
+ */
+export function encodeRecord(record: StoredRecord, format: number): Uint8Array {
+  checkWritable(format)
   const writer = new Writer()
-  writer.byte(formatVersion)
+  writer.byte(format)
   writer.text(record.tenant)
   writer.text(record.id)
   writer.number(record.generation)
@@ -80,8 +84,9 @@ export function splitSeal(value: Uint8Array): { readonly record: Uint8Array; rea
  */
 export function decodeRecord(bytes: Uint8Array): StoredRecord {
   const reader = new Reader(bytes)
-  const version = reader.byte('format version')
-  if (version !== formatVersion) throw new DamagedRecord(`its format is ${version}, this program knows ${formatVersion}`)
+  const format = reader.byte('format')
+  if (format < firstFormat || format > newestFormat)
+    throw new DamagedRecord(`its format is ${format}, this program knows ${firstFormat} to ${newestFormat}`)
   const record = {
     tenant: reader.text('tenant'),
     id: reader.text('identifier'),

@@ -1,7 +1,7 @@
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { Partition, WrappedKey } from '../partitions/partition.ts'
 import type { Ledger, LocalReplica, Space, StoredObject } from '../store/index.ts'
-import { decodeRecord, encodeRecord, joinSeal, type RecordKey, splitSeal } from '../store/index.ts'
+import { decodeRecord, encodeRecord, formatOf, joinSeal, type RecordKey, splitSeal } from '../store/index.ts'
 import type { TenantId } from './names.ts'
 import { walkRecords } from './record-walk.ts'
 import type { EpochTurn, PartitionDefinition, Settings } from './settings.ts'
@@ -94,7 +94,7 @@ async function rewrapAll(parts: TurnParts, { definition, turn, revision, signal 
     spaces,
     from: state.position,
     guards: [settings.guard('partition', name, revision)],
-    convert: (_space, object) => rewrapped(partition, object, turn.to),
+    convert: (_space, object) => rewrapped(partition, object, turn.to, formatOf(ledger)),
     progress: async (position, seen, converted) => {
       state = {
         ...state,
@@ -118,7 +118,12 @@ async function rewrapAll(parts: TurnParts, { definition, turn, revision, signal 
 }
 
 /** The record under the new KEK and a new seal; undefined where nothing lies under an older one. */
-async function rewrapped(partition: Partition, { id, stored }: StoredObject, epoch: number): Promise<Uint8Array | undefined> {
+async function rewrapped(
+  partition: Partition,
+  { id, stored }: StoredObject,
+  epoch: number,
+  format: number,
+): Promise<Uint8Array | undefined> {
   const { record: bytes, seal } = splitSeal(stored.value)
   const record = decodeRecord(bytes)
   if (record.key === undefined || record.key.epoch === epoch) return undefined
@@ -129,7 +134,8 @@ async function rewrapped(partition: Partition, { id, stored }: StoredObject, epo
   if (key.epoch !== epoch)
     throw new KmipError('GeneralFailure', `its partition is at epoch ${key.epoch}, not ${epoch}.`, { retry: 'newer-view' })
   const { bytes: wrapped, mechanism } = key
-  const next = encodeRecord({ ...record, generation: record.generation + 1, key: { ...record.key, bytes: wrapped, mechanism, epoch } })
+  const anew = { ...record, generation: record.generation + 1, key: { ...record.key, bytes: wrapped, mechanism, epoch } }
+  const next = encodeRecord(anew, format)
   return joinSeal(next, await partition.sealRecord(next))
 }
 

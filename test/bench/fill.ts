@@ -3,7 +3,7 @@ import { type Context, operationTable } from '../../src/operations/index.ts'
 import { ObjectStore } from '../../src/operations/object-store.ts'
 import { ObjectCache } from '../../src/server/object-cache.ts'
 import { Records } from '../../src/server/object-records.ts'
-import { tenantSpace } from '../../src/store/index.ts'
+import { formatOf, tenantSpace } from '../../src/store/index.ts'
 import { OpenPartitions } from '../../src/tenants/index.ts'
 import { aesKey, keyName } from './cells.ts'
 
@@ -26,6 +26,7 @@ export async function fill(node: RunningNode, tenant: string, from: number, to: 
     const nowMilliseconds = Date.now()
     const records = new Records({
       tenant,
+      format: formatOf(ledger),
       space: scope.space,
       guard: scope.guard,
       wrapping: scope.wrapping,

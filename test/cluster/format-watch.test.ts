@@ -1,7 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
 import { FormatWatch, nodeRecords, refuseNewerFormat } from '../../src/cluster/format-watch.ts'
 import { type EtcdClient, type EtcdLedger, Keys, openEtcdLedger } from '../../src/cluster/index.ts'
-import { encodeStored, newestFormat } from '../../src/cluster/stored-value.ts'
+import { encodeStored } from '../../src/cluster/stored-value.ts'
+import { connectLedger, encodeRecord, formatOf, newestFormat, ReplicaWriter, serveLedger } from '../../src/store/index.ts'
 import { objectChange, objectPlace } from '../support/change-sets.ts'
 import { type EtcdCluster, startEtcdCluster } from '../support/etcd-cluster.ts'
 import { memoryReplica } from '../support/memory-replica.ts'
@@ -71,6 +75,47 @@ test('beside a newer node the own format is written, and none that is not known 
   await close()
   await t.throwsAsync(refuseNewerFormat(client, keys), { message: /format 2.* reads up to format 1: upgrade this node first/ })
 })
+
+test('workers write records in the format that all nodes of a mixed cluster read, and in the newer one once the last is upgraded', async (t) => {
+  const keys = new Keys('mixed/')
+  await tells(keys, 'other', newestFormat)
+  const directory = await mkdtemp(join(tmpdir(), 'tresor-mixed-'))
+  const replica = new ReplicaWriter(join(directory, 'store'))
+  const ledger = openEtcdLedger({ endpoints: cluster.endpoints, tls: cluster.tls, node: 'here', replica, prefix: 'mixed/' })
+  const served = await serveLedger(ledger, join(directory, 'ledger'), 'asked')
+  const worker = connectLedger({ directory: join(directory, 'store'), socketPath: join(directory, 'ledger') })
+  const watch = new FormatWatch({ client, keys, node: 'here', ledger, newest: newer, interval: 10 })
+  const write = () => encodeRecord(record, formatOf(worker))
+  await worker.barrier()
+  await until(async () => (await nodeRecords(client, keys)).has('here'))
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  t.is(write()[0], newestFormat)
+  await tells(keys, 'other', newer)
+  await until(() => formatOf(worker) === newer)
+  t.throws(
+    write,
+    { message: `format ${newer} cannot be written here` },
+    'it is this format that is asked for, and this program has none such',
+  )
+  await watch.close()
+  await worker.close()
+  await served.close()
+  await ledger.close()
+  await replica.close()
+  await rm(directory, { recursive: true })
+})
+
+const nothing = new Uint8Array(0)
+const record = {
+  tenant: 't',
+  id: 'i',
+  generation: 1,
+  objectType: 'SymmetricKey',
+  order: 0,
+  attributes: nothing,
+  form: nothing,
+  key: undefined,
+}
 
 const newerValue = () => {
   const bytes = encodeStored({ nonce: new Uint8Array(16), order: undefined, terms: undefined, value: Buffer.from('v') }, newestFormat)

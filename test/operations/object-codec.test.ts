@@ -2,6 +2,7 @@ import test from 'ava'
 import type { ObjectForm } from '../../src/objects/index.ts'
 import { ManagedObject } from '../../src/objects/index.ts'
 import { decodeObject, encodeObject } from '../../src/operations/object-codec.ts'
+import { newestFormat } from '../../src/store/index.ts'
 import { symmetricKey, wrappedKey } from '../support/managed-objects.ts'
 
 const forms: [string, ObjectForm][] = [
@@ -57,7 +58,7 @@ for (const [title, form] of forms)
   test(`a record gives back the form of ${title}`, (t) => {
     const { uniqueIdentifier, objectType, attributes } = symmetricKey()
     const object = new ManagedObject({ uniqueIdentifier, objectType, attributes, form, key: wrappedKey, generation: 3, order: 1.7e15 })
-    const read = decodeObject('demo', uniqueIdentifier, encodeObject('demo', object))
+    const read = decodeObject('demo', uniqueIdentifier, encodeObject('demo', object, newestFormat))
     t.deepEqual(plain(read.form), plain(form))
     t.deepEqual([...read.attributes].map(plain), [...attributes].map(plain))
     t.deepEqual(plain(read.key), plain(wrappedKey))
@@ -68,12 +69,12 @@ for (const [title, form] of forms)
 test('a destroyed object has no key in its record', (t) => {
   const object = symmetricKey()
   object.key = undefined
-  t.is(decodeObject('demo', object.uniqueIdentifier, encodeObject('demo', object)).key, undefined)
+  t.is(decodeObject('demo', object.uniqueIdentifier, encodeObject('demo', object, newestFormat)).key, undefined)
 })
 
 test('a record is one tenant’s and one object’s', (t) => {
   const object = symmetricKey()
-  const record = encodeObject('demo', object)
+  const record = encodeObject('demo', object, newestFormat)
   t.throws(() => decodeObject('other', object.uniqueIdentifier, record))
   t.throws(() => decodeObject('demo', 'other', record))
 })

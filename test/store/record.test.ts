@@ -1,6 +1,15 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { DamagedRecord, decodeRecord, encodeRecord, joinSeal, type StoredRecord, sealLength, splitSeal } from '../../src/store/index.ts'
+import {
+  DamagedRecord,
+  decodeRecord,
+  encodeRecord,
+  joinSeal,
+  newestFormat,
+  type StoredRecord,
+  sealLength,
+  splitSeal,
+} from '../../src/store/index.ts'
 
 const bytes = fc.uint8Array({ maxLength: 200 })
 const name = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' })
@@ -56,30 +65,30 @@ function plain({ attributes, form, key: wrapped, ...rest }: StoredRecord) {
 }
 
 test('what is encoded is decoded', (t) => {
-  fc.assert(fc.property(record, (each) => void t.deepEqual(plain(decodeRecord(encodeRecord(each))), plain(each))))
+  fc.assert(fc.property(record, (each) => void t.deepEqual(plain(decodeRecord(encodeRecord(each, newestFormat))), plain(each))))
 })
 
 test('one record has one encoding', (t) => {
   fc.assert(
     fc.property(record, (each) => {
-      const encoded = encodeRecord(each)
-      t.deepEqual(Buffer.from(encodeRecord(decodeRecord(encoded))), Buffer.from(encoded))
+      const encoded = encodeRecord(each, newestFormat)
+      t.deepEqual(Buffer.from(encodeRecord(decodeRecord(encoded), newestFormat)), Buffer.from(encoded))
     }),
   )
 })
 
 test('a destroyed object has no key', (t) => {
-  t.is(decodeRecord(encodeRecord({ ...sample, key: undefined })).key, undefined)
+  t.is(decodeRecord(encodeRecord({ ...sample, key: undefined }, newestFormat)).key, undefined)
 })
 
 test('a record cut off anywhere is refused', (t) => {
-  const encoded = encodeRecord(sample)
+  const encoded = encodeRecord(sample, newestFormat)
   for (let length = 0; length < encoded.length; length++)
     t.throws(() => decodeRecord(encoded.subarray(0, length)), { instanceOf: DamagedRecord }, `${length} bytes`)
 })
 
 test('altered bytes are refused or decode to something, but never break', (t) => {
-  const encoded = encodeRecord(sample)
+  const encoded = encodeRecord(sample, newestFormat)
   fc.assert(
     fc.property(fc.nat({ max: encoded.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, mask) => {
       const altered = Uint8Array.from(encoded)
@@ -109,19 +118,19 @@ for (const [what, damage, problem] of [
   ['a policy of no meaning', (all: Buffer) => all.writeUInt8(4, at.policy), /key policy is no known one/],
 ] as const) {
   test(`refuses ${what}`, (t) => {
-    const encoded = Buffer.from(encodeRecord(sample))
+    const encoded = Buffer.from(encodeRecord(sample, newestFormat))
     damage(encoded)
     t.throws(() => decodeRecord(encoded), { instanceOf: DamagedRecord, message: problem })
   })
 }
 
 test('refuses what stands behind the last field', (t) => {
-  t.throws(() => decodeRecord(Buffer.concat([encodeRecord(sample), Buffer.of(0)])), { message: /1 bytes stand behind/ })
+  t.throws(() => decodeRecord(Buffer.concat([encodeRecord(sample, newestFormat), Buffer.of(0)])), { message: /1 bytes stand behind/ })
 })
 
 test('a seal is joined and split', (t) => {
   const seal = Buffer.alloc(sealLength, 9)
-  const encoded = encodeRecord(sample)
+  const encoded = encodeRecord(sample, newestFormat)
   const split = splitSeal(joinSeal(encoded, seal))
   t.deepEqual([Buffer.from(split.record), Buffer.from(split.seal)], [Buffer.from(encoded), seal])
   t.throws(() => joinSeal(encoded, seal.subarray(1)), { message: /a seal has 32 bytes/ })

@@ -14,7 +14,15 @@ import { ObjectCache } from '../../src/server/object-cache.ts'
 import { Records } from '../../src/server/object-records.ts'
 import { ProcessStreams } from '../../src/server/process-streams.ts'
 import { StreamRequests } from '../../src/server/request-streams.ts'
-import { type EmbeddedLedger, type Guard, type LocalReplica, openEmbeddedLedger, type Space, systemSpace } from '../../src/store/index.ts'
+import {
+  type EmbeddedLedger,
+  type Guard,
+  type LocalReplica,
+  newestFormat,
+  openEmbeddedLedger,
+  type Space,
+  systemSpace,
+} from '../../src/store/index.ts'
 import { groundPartition } from './operation-test.ts'
 
 export interface OperationBench {
@@ -58,7 +66,8 @@ export function operationContext(options: Options = {}): OperationBench {
   const streams = new StreamRequests(
     new ProcessStreams({ node: randomBytes(8), process: 0, socketOf: undefined, limits: defaultServerLimits, now: Date.now }),
   )
-  const openRecords = () => new Records({ tenant, space, guard, wrapping: { guard, epoch: undefined }, partition, replica, cache })
+  const openRecords = () =>
+    new Records({ tenant, space, guard, wrapping: { guard, epoch: undefined }, partition, replica, cache, format: newestFormat })
   // Requests of one second follow each other by the millisecond, as on a clock.
   let milliseconds = 0
 

@@ -19,7 +19,7 @@ import {
 } from '../../src/partitions/index.ts'
 import { ObjectCache } from '../../src/server/object-cache.ts'
 import { Records } from '../../src/server/object-records.ts'
-import { type EmbeddedLedger, type LocalReplica, openEmbeddedLedger, systemSpace, tenantSpace } from '../../src/store/index.ts'
+import { type EmbeddedLedger, formatOf, type LocalReplica, openEmbeddedLedger, systemSpace, tenantSpace } from '../../src/store/index.ts'
 import {
   OpenPartitions,
   type PartitionDefinition,
@@ -147,7 +147,8 @@ export class TurningTenant {
       const { guard, wrapping, space, partition: opened } = this.partitions.contextOf(identity)
       const partition = await opened()
       const { replica } = this
-      const records = new Records({ tenant: this.name, space, guard, wrapping, partition, replica, cache: this.#cache })
+      const format = formatOf(this.ledger)
+      const records = new Records({ tenant: this.name, space, guard, wrapping, partition, replica, cache: this.#cache, format })
       try {
         const result = await action(new ObjectStore(records, Date.now()), partition)
         const changes = await records.changes()
