@@ -28,3 +28,14 @@ export interface WrappedKey {
   readonly mechanism: string
   readonly epoch: number
 }
+
+/** The `mechanism` of a key that stays in its device: in place of wrapped bytes it has its name there, and no epoch's KEK matters to it. */
+export const residentMechanism = 'RESIDENT'
+
+/** Bytes of a resident key's name, with which its `bytes` begin. */
+export const residentNameLength = 16
+
+/** The name of a resident key in its device; undefined for one that lies outside, wrapped. */
+export function residentName({ mechanism, bytes }: Pick<WrappedKey, 'mechanism' | 'bytes'>): Uint8Array | undefined {
+  return mechanism === residentMechanism ? bytes.subarray(0, residentNameLength) : undefined
+}

@@ -192,6 +192,19 @@ export interface Partition {
     type: KeyType | undefined,
     policy: KeyPolicy,
   ): Promise<WrappedKey>
+  /**
+   * Makes a symmetric or HMAC key that stays inside for good, never extractable; what is given back refers to it in place of wrapped bytes
+   * (`residentName`). Undefined, as the next three, where all keys lie outside.
+   * @param name 16 bytes that name no other key, ever
+   * @throws KmipError ServerLimitExceeded when the device has no room
+   */
+  generateResident?(type: KeyType, name: Uint8Array): Promise<WrappedKey>
+  /** A pair whose private key stays inside. */
+  generateResidentPair?(type: KeyType, name: Uint8Array): Promise<{ readonly privateKey: WrappedKey; readonly publicKey: WrappedKey }>
+  /** The names of all keys that stay inside. */
+  residents?(): Promise<readonly Uint8Array[]>
+  /** Destroys a key that stays inside; one that is not there is no error. @throws KmipError GeneralFailure when it is still there. */
+  destroyResident?(name: Uint8Array): Promise<void>
   /** Makes the KEK of an epoch to come inside, unless it is there. Undefined, as the next two, where the definition holds the KEKs. */
   makeEpoch?(epoch: number): Promise<void>
   /** Takes an epoch for the current one, whose KEK was made since. Cheap when it is already. */

@@ -7,6 +7,7 @@ import type { DeriveMechanism, KeyReference, KeyType, WrappedKey } from '../part
 import { secretKeySize } from '../symmetric-keys.ts'
 import { cko } from './constants.ts'
 import type { Handle } from './cryptoki.ts'
+import type { LentObject } from './held-objects.ts'
 import { derivationParameter } from './mechanism-parameters.ts'
 import { keyTypeOf } from './mechanisms.ts'
 import { fromSpki } from './public-key.ts'
@@ -15,12 +16,13 @@ import type { Token } from './token.ts'
 import type { TokenKeys } from './token-keys.ts'
 
 /**
- * A new key as a session object that can be wrapped, derived by C_DeriveKey. The caller destroys it.
+ * A new key as a session object that can be wrapped, derived by C_DeriveKey. The caller destroys it. `lend`: the base key as what derives.
  * @throws KmipError UnsupportedCryptographicParameters for a method that the token lacks, InvalidField for one that gives too few bytes.
  */
 export async function deriveObject(
   token: Token,
   keys: TokenKeys,
+  lend: (key: WrappedKey) => Promise<LentObject>,
   base: KeyReference,
   derivation: DeriveMechanism,
   type: KeyType,
@@ -32,7 +34,7 @@ export async function deriveObject(
   const data = await dataOf(token, keys, base, derivation)
   checkSize(token, name, derivation, { base, data }, size)
   const parameter = derivationParameter(way, derivation, data)
-  const object = await keys.enterToDerive(base.key)
+  const { object, release } = await lend(base.key)
   try {
     const length = type.algorithm === 'DES3' ? {} : { VALUE_LEN: size }
     const template = {
@@ -46,7 +48,7 @@ export async function deriveObject(
     const mechanism = { mechanism: way.mechanism, ...(parameter !== undefined && { parameter }) }
     return await token.derive({ partition: token.name, mechanism: name }, object, mechanism, attributes({ ...template, ...length }))
   } finally {
-    token.destroy(object)
+    release()
   }
 }
 

@@ -135,12 +135,17 @@ export class DeviceSession {
     return this.#manage(() => this.#library.C_GetAttributeValue(this.#objects, object, [{ type }])[0]!.value)
   }
 
-  /** Handles of the objects that match, at most 64: those searched for are the partition's own keys. */
+  /** Handles of the objects that match. */
   find(wanted: Template): Handle[] {
     return this.#manage(() => {
       this.#library.C_FindObjectsInit(this.#objects, wanted)
       try {
-        return this.#library.C_FindObjects(this.#objects, 64)
+        const found: Handle[] = []
+        for (;;) {
+          const page = this.#library.C_FindObjects(this.#objects, 64)
+          if (page.length === 0) return found
+          found.push(...page)
+        }
       } finally {
         this.#library.C_FindObjectsFinal(this.#objects)
       }

@@ -3,7 +3,7 @@ import { checkRsaLength, edwardsPair, generateName, lacks } from '../mechanisms.
 import type { KeyType } from '../partition.ts'
 import { secretKeySize } from '../symmetric-keys.ts'
 import { cko } from './constants.ts'
-import type { Handle } from './cryptoki.ts'
+import type { Handle, Template } from './cryptoki.ts'
 import { makingOf } from './mechanisms.ts'
 import { edwardsParams, fromEcPoint, toSpki } from './public-key.ts'
 import { attributes, privateTemplate } from './template.ts'
@@ -24,14 +24,18 @@ export interface NewPair {
   readonly spki: Buffer
 }
 
-export async function newPairObjects(token: Token, type: KeyType): Promise<NewPair> {
+/** `template`: of the private key; by default one that can be wrapped. */
+export async function newPairObjects(
+  token: Token,
+  type: KeyType,
+  template: (keyType: number) => Template = (keyType) => privateTemplate(keyType, type.algorithm === 'RSA', 'wrapped'),
+): Promise<NewPair> {
   const { mechanism, keyType, parameters } = pairParameters(token, type)
-  const rsa = type.algorithm === 'RSA'
   const pair = await token.generatePair(
     { partition: token.name, mechanism: generateName(type) },
     mechanism,
     attributes({ CLASS: cko.PUBLIC_KEY, KEY_TYPE: keyType, TOKEN: false, VERIFY: true, ...parameters }),
-    privateTemplate(keyType, rsa, 'wrapped'),
+    template(keyType),
   )
   try {
     return { privateObject: pair.privateKey, spki: await spkiOf(token, type, pair.publicKey) }

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { Secret } from '../../objects/secret.ts'
+import { residentMechanism } from '../../objects/wrapped-key.ts'
 import { checkParameters, isAuthenticated, isSymmetric } from '../cipher-parameters.ts'
 import type { Labelled } from '../key-label.ts'
 import { lacks, macName, signName } from '../mechanisms.ts'
@@ -32,8 +33,9 @@ import type { Doing } from './device-error.ts'
 import { newPairObjects, newSecretObject } from './generate.ts'
 import { HeldObjects, type LentObject } from './held-objects.ts'
 import { checkCurve, checkLength, isAligned, withoutFill } from './keepable-keys.ts'
-import { numbersOf } from './mechanisms.ts'
+import { keyTypeOf, numbersOf } from './mechanisms.ts'
 import { fromDerSignature, fromSpki, toDerSignature } from './public-key.ts'
+import { ResidentKeys } from './resident-keys.ts'
 import { macMechanism, numberSize, signInput } from './signatures.ts'
 import { attributes, publicTemplate } from './template.ts'
 import { Token, type TokenOptions } from './token.ts'
@@ -70,12 +72,14 @@ export class Pkcs11Partition implements Partition {
   readonly #token: Token
   readonly #keys: TokenKeys
   readonly #held: HeldObjects
+  readonly #residents: ResidentKeys
   readonly streams: TokenStreams
 
   private constructor(token: Token, keys: TokenKeys, { heldKeys = 1000, streams = 32 }: Pkcs11PartitionOptions) {
     this.#token = token
     this.#keys = keys
     this.#held = new HeldObjects({ count: heldKeys, bytes: Number.POSITIVE_INFINITY }, (object) => token.destroy(object))
+    this.#residents = new ResidentKeys(token, keys)
     this.streams = new TokenStreams(token.name, streams, new StreamBeginner(this.#streamGround()))
   }
 
@@ -117,9 +121,30 @@ export class Pkcs11Partition implements Partition {
     return { privateKey, publicKey: await this.#keys.sealData({ kind: 'public', type, policy: publicKeyPolicy }, spki) }
   }
 
+  async generateResident(type: KeyType, name: Uint8Array): Promise<WrappedKey> {
+    checkLength(this.#token, type)
+    return this.#residents.generate(type, name)
+  }
+
+  async generateResidentPair(type: KeyType, name: Uint8Array) {
+    const { privateKey, spki } = await this.#residents.generatePair(type, name)
+    return { privateKey, publicKey: await this.#keys.sealData({ kind: 'public', type, policy: publicKeyPolicy }, spki) }
+  }
+
+  residents(): Promise<readonly Uint8Array[]> {
+    return this.#residents.list()
+  }
+
+  destroyResident(name: Uint8Array): Promise<void> {
+    return this.#residents.destroy(name)
+  }
+
   async deriveKey(base: KeyReference, mechanism: DeriveMechanism, type: KeyType, policy: KeyPolicy): Promise<WrappedKey> {
     checkLength(this.#token, type)
-    return this.#keys.admit({ kind: 'secret', type, policy }, await deriveObject(this.#token, this.#keys, base, mechanism, type))
+    return this.#keys.admit(
+      { kind: 'secret', type, policy },
+      await deriveObject(this.#token, this.#keys, (key) => this.#lendToDerive(key), base, mechanism, type),
+    )
   }
 
   async importKey(plain: PlainKey, policy: KeyPolicy): Promise<WrappedKey> {
@@ -296,6 +321,7 @@ export class Pkcs11Partition implements Partition {
 
   /** Not held: a digest is asked for once, when the key is made. */
   async #digestSecret(key: WrappedKey, number: number): Promise<Buffer | undefined> {
+    if (key.mechanism === residentMechanism) return this.#token.digestKey(number, (await this.#residents.lend(key)).object)
     const object = await this.#keys.enter(key, 'stays')
     const digest = await this.#token.digestKey(number, object)
     this.#token.destroy(object)
@@ -356,6 +382,7 @@ export class Pkcs11Partition implements Partition {
   async #lend(reference: KeyReference, use: Use, name: string): Promise<LentObject> {
     const { key } = reference
     const form = formFor(use, key, name)
+    if (key.mechanism === residentMechanism) return this.#lendResident(key, form)
     const make = () => (form === 'public' ? this.#publicObject(key) : this.#keys.enter(key, 'stays', form === 'hmac'))
     return this.#held.lend(reference.handle, form, make)
   }
@@ -363,6 +390,18 @@ export class Pkcs11Partition implements Partition {
   async #publicObject(key: WrappedKey): Promise<Handle> {
     const template = publicTemplate(fromSpki(await this.#keys.openData(key)))
     return this.#token.create(this.#doing('public key'), template)
+  }
+
+  #lendResident(key: WrappedKey, form: Form): Promise<LentObject> {
+    if (form !== 'hmac' || keyTypeOf(this.#token.ways, key.type) === ckk.GENERIC_SECRET) return this.#residents.lend(key)
+    const why = 'it is one object in the token, of one type. Make a key for HMAC'
+    throw lacks(this.#token.name, `HMAC by a resident ${key.type?.algorithm} key`, why)
+  }
+
+  async #lendToDerive(key: WrappedKey): Promise<LentObject> {
+    if (key.mechanism === residentMechanism) return this.#residents.lend(key)
+    const object = await this.#keys.enterToDerive(key)
+    return { object, release: () => this.#token.destroy(object) }
   }
 
   #streamGround(): StreamGround {

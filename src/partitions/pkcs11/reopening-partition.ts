@@ -10,8 +10,9 @@ type Told = (problem: string | undefined) => void
 
 /**
  * A partition that outlives its device's failures: when a session, the login, the token or the device is gone it is opened anew, sessions first,
- * then the whole module. Nothing that a request asks of a partition changes the token, so a request that met the loss runs once again, and
- * fails with General Failure only while the device cannot be had. Requests share one attempt, and attempts keep a distance.
+ * then the whole module. Nothing that a request asks of a partition changes the token (but for resident keys, whose making replaces what a lost call
+ * may have made of the same name), so a request that met the loss runs once again, and fails with General Failure only while the device cannot be
+ * had. Requests share one attempt, and attempts keep a distance.
  */
 export class ReopeningPartition implements Partition {
   #options: Pkcs11PartitionOptions
@@ -44,6 +45,13 @@ export class ReopeningPartition implements Partition {
   readonly generateKey: Partition['generateKey'] = (...values) => this.#run((partition) => partition.generateKey(...values))
   readonly generateKeyPair: Partition['generateKeyPair'] = (...values) => this.#run((partition) => partition.generateKeyPair(...values))
   readonly deriveKey: Partition['deriveKey'] = (...values) => this.#run((partition) => partition.deriveKey(...values))
+  readonly generateResident: NonNullable<Partition['generateResident']> = (...values) =>
+    this.#run((partition) => partition.generateResident(...values))
+  readonly generateResidentPair: NonNullable<Partition['generateResidentPair']> = (...values) =>
+    this.#run((partition) => partition.generateResidentPair(...values))
+  readonly residents: NonNullable<Partition['residents']> = () => this.#run((partition) => partition.residents())
+  readonly destroyResident: NonNullable<Partition['destroyResident']> = (...values) =>
+    this.#run((partition) => partition.destroyResident(...values))
   readonly importKey: Partition['importKey'] = (...values) => this.#run((partition) => partition.importKey(...values))
   readonly reveal: Partition['reveal'] = (...values) => this.#run((partition) => partition.reveal(...values))
   readonly encrypt: Partition['encrypt'] = (...values) => this.#run((partition) => partition.encrypt(...values))

@@ -37,6 +37,31 @@ export function privateTemplate(keyType: number, rsa: boolean, leave: Leave): Te
   return attributes({ CLASS: cko.PRIVATE_KEY, KEY_TYPE: keyType, ...protection(leave), ...uses })
 }
 
+/** How a key that stays in the token for good is found there. */
+export const residentLabel = 'tresor-resident'
+
+/** A secret key that stays in the token for good; it is good for whatever its type is. */
+export function residentSecretTemplate(keyType: number, cipher: boolean, name: Uint8Array): Template {
+  const uses = cipher ? { ENCRYPT: true, DECRYPT: true, WRAP: true, UNWRAP: true } : {}
+  return attributes({ CLASS: cko.SECRET_KEY, KEY_TYPE: keyType, ...residence(name), SIGN: true, VERIFY: true, DERIVE: true, ...uses })
+}
+
+/** A private key that stays in the token for good. */
+export function residentPrivateTemplate(keyType: number, name: Uint8Array): Template {
+  const own = keyType === ckk.RSA ? { DECRYPT: true, UNWRAP: true } : keyType === ckk.EC ? { DERIVE: true } : {}
+  const uses = keyType === ckk.EC_MONTGOMERY ? { DERIVE: true } : { SIGN: true, ...own }
+  return attributes({ CLASS: cko.PRIVATE_KEY, KEY_TYPE: keyType, ...residence(name), ...uses })
+}
+
+const residence = (name: Uint8Array) => ({
+  LABEL: residentLabel,
+  ID: Buffer.from(name),
+  TOKEN: true,
+  PRIVATE: true,
+  SENSITIVE: true,
+  EXTRACTABLE: false,
+})
+
 /** A public key as a session object. */
 export function publicTemplate(parts: PublicParts): Template {
   const uses = { CLASS: cko.PUBLIC_KEY, TOKEN: false, PRIVATE: false, VERIFY: true }

@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes, timingSafeEqual } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
+import { residentMechanism } from '../../objects/wrapped-key.ts'
 import { hashes } from '../hashes.ts'
 import { keyLabel, type Labelled } from '../key-label.ts'
 import type { KeyType, WrappedKey } from '../partition.ts'
@@ -178,9 +179,20 @@ export class TokenKeys {
     )
   }
 
-  /** As `Partition.rewrap`. Of data its key alone is re-wrapped. */
+  /** A reference to a key that stays in the token, by its name there, in place of wrapped bytes and under the same MAC. */
+  refer(label: Labelled, name: Uint8Array): Promise<WrappedKey> {
+    return this.#stored(label, residentMechanism, Buffer.from(name))
+  }
+
+  /** The name that a reference has. @throws KmipError CryptographicFailure for one that was altered. */
+  nameIn(key: WrappedKey): Promise<Buffer> {
+    return this.#checked(key)
+  }
+
+  /** As `Partition.rewrap`. Of data its key alone is re-wrapped; a resident key is under no KEK. */
   async rewrap(key: WrappedKey): Promise<WrappedKey> {
     if (key.epoch === this.epoch) return key
+    if (key.mechanism === residentMechanism) return { ...key, epoch: this.epoch }
     if (key.kind === 'secret' || key.kind === 'private') return this.admit(key, await this.enter(key, 'wrapped'))
     const sealed = await this.#checked(key)
     const dataKey = await this.#dataKey(key, sealed, 'wrapped')

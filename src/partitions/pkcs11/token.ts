@@ -211,8 +211,8 @@ export class Token {
     return this.#call({ partition: this.name, mechanism: `reading ${name}` }, 'short', 'attribute', object, numberOf(name))
   }
 
-  /** Handles of the objects that match; few, as the partition's own keys are. */
-  find(wanted: Partial<Record<AttributeName, number | boolean | string>>): Promise<Handle[]> {
+  /** Handles of the objects that match; few, as the partition's own and resident keys are. */
+  find(wanted: Partial<Record<AttributeName, number | boolean | string | Buffer>>): Promise<Handle[]> {
     return this.#call({ partition: this.name, mechanism: 'finding its own keys' }, 'short', 'find', attributes(wanted))
   }
 
@@ -221,8 +221,8 @@ export class Token {
   }
 
   /** Never fails: an object that is gone is as good as destroyed. */
-  destroy(object: Handle): void {
-    this.#call({ partition: this.name, mechanism: 'destroying an object' }, 'short', 'destroy', object).catch(() => {})
+  async destroy(object: Handle): Promise<void> {
+    await this.#call({ partition: this.name, mechanism: 'destroying an object' }, 'short', 'destroy', object).catch(() => {})
   }
 
   openParts(doing: Doing): Promise<Handle> {

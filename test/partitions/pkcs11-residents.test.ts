@@ -1,0 +1,21 @@
+import test from 'ava'
+import { createPkcs11Partition, openPkcs11Partition } from '../../src/partitions/index.ts'
+import { partitionResidentsContract } from '../contracts/partition-residents.ts'
+import { softHsm } from '../support/softhsm.ts'
+
+const hsm = softHsm()
+const options = { name: 'bank', ...hsm.token('bank') }
+test.after.always(() => hsm.remove())
+
+partitionResidentsContract(
+  test,
+  async () => {
+    await createPkcs11Partition(options)
+    return openPkcs11Partition(options)
+  },
+  async (partition) => {
+    await partition.close()
+    return openPkcs11Partition(options)
+  },
+  { algorithm: 'EC', length: 256, curve: 'P_256' },
+)
