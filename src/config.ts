@@ -163,10 +163,19 @@ export const configSchema = z.strictObject({
       z.strictObject({
         module: path.optional().describe("Path of the vendor's PKCS#11 library on this node."),
         pinFile: path.optional().describe("File with the token's PIN on this node, readable by its owner alone (mode 0600)."),
+        token: z
+          .string()
+          .min(1)
+          .optional()
+          .describe("Label of this node's own token, to which the partition's keys were carried (`tresor partition request-kek`)."),
+        serial: z.string().min(1).optional().describe("That token's serial number, where two have one label."),
+        parameters: z.string().min(1).optional().describe('What the library is told at its start on this node.'),
       }),
     )
     .default({})
-    .describe("By a partition's name: where its library and PIN lie on this node, when it is elsewhere than `tresor partition add` said."),
+    .describe(
+      "By a partition's name: where its library, token and PIN are on this node, where that is not as `tresor partition add` said.",
+    ),
   cluster: z
     .strictObject({
       peer: hostPort.optional().describe("Address of this node's etcd member for the other members, as HOST:PORT."),
@@ -364,7 +373,7 @@ function resolvePaths(config: Parsed, base: string): Parsed {
     log: { ...log, file: from(log.file) },
     root: resolveRoot(config.root, from),
     partitions: Object.fromEntries(
-      Object.entries(partitions).map(([name, { module, pinFile }]) => [name, { module: from(module), pinFile: from(pinFile) }]),
+      Object.entries(partitions).map(([name, one]) => [name, { ...one, module: from(one.module), pinFile: from(one.pinFile) }]),
     ),
     cluster: cluster && {
       ...cluster,

@@ -33,16 +33,20 @@ export function openerOf(config: Config, folder: DataFolder, root: NodeRoot, hsm
   }
 }
 
-/** The definition, with the paths that hold on this node. */
+/** The definition, with the paths and the token of this node. */
 export function placed(config: Config, definition: Pkcs11PartitionDefinition): Parameters<typeof openPkcs11Partition>[0] {
-  const { name, module, token, serial, pinFile, epoch } = definition
+  const { name, epoch } = definition
   const here = config.partitions[name]
+  // Another token has another serial number.
+  const serial = here?.serial ?? (here?.token === undefined ? definition.serial : undefined)
+  const parameters = here?.parameters ?? definition.parameters
   return {
     name,
-    module: here?.module ?? module,
-    token,
-    pinFile: here?.pinFile ?? pinFile,
+    module: here?.module ?? definition.module,
+    token: here?.token ?? definition.token,
+    pinFile: here?.pinFile ?? definition.pinFile,
     ...(serial === undefined ? {} : { serial }),
+    ...(parameters === undefined ? {} : { parameters }),
     ...(epoch === undefined ? {} : { epoch }),
   }
 }

@@ -11,6 +11,7 @@ const addition = z.strictObject({
   module: text,
   token: text,
   serial: text.optional(),
+  parameters: text.optional(),
   pinFile: text,
 })
 
@@ -19,8 +20,9 @@ export function partitionMethods(node: AdministeredNode): Record<string, AdminMe
   const { registry } = node
   return {
     'partition.add': async (call) => {
-      const { partition: name, module, token, serial, pinFile } = checked(addition, call)
-      await registry.addPartition({ kind: 'pkcs11', name, module, token, pinFile, ...(serial === undefined ? {} : { serial }) })
+      const { partition: name, module, token, serial, parameters, pinFile } = checked(addition, call)
+      const more = { ...(serial !== undefined && { serial }), ...(parameters !== undefined && { parameters }) }
+      await registry.addPartition({ kind: 'pkcs11', name, module, token, pinFile, ...more })
       try {
         await node.takePartition(name)
         return await shown(node, name)

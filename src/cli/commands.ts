@@ -4,6 +4,7 @@ import { clusterBackup, clusterEvict, clusterInit, clusterInvite, clusterJoin, c
 import { conformance } from './commands/conformance.ts'
 import { demo } from './commands/demo.ts'
 import { init } from './commands/init.ts'
+import { partitionExportKek, partitionImportKek, partitionRequestKek } from './commands/kek.ts'
 import { keyList, keyShow } from './commands/key.ts'
 import { reload, status } from './commands/node.ts'
 import { partitionAdd, partitionList, partitionRemove, partitionShow } from './commands/partition.ts'
@@ -45,6 +46,9 @@ export const commands: readonly Command[] = [
   partitionList,
   partitionShow,
   partitionTurnEpoch,
+  partitionRequestKek,
+  partitionExportKek,
+  partitionImportKek,
   partitionRemove,
   clusterInit,
   clusterInvite,

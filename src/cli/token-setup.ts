@@ -2,21 +2,25 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileProblem } from '../config.ts'
-import { createPkcs11Partition, listTokens, openPkcs11Partition, readPrivateFile } from '../partitions/index.ts'
+import {
+  type Carrying,
+  createPkcs11Partition,
+  listTokens,
+  openPkcs11Partition,
+  readPrivateFile,
+  type TokenOptions,
+} from '../partitions/index.ts'
 import { CommandError, type Invocation, textOption } from './command.ts'
 import { configOf, shownPath } from './place.ts'
 
 /** Whether the partition's keys had to be made. A token that has them keeps them: another node made them, or an earlier attempt. */
-export async function makeKeys(
-  name: string,
-  definition: { module: string; token: string; pinFile: string; serial?: string },
-): Promise<boolean> {
-  if (!listTokens(definition.module).some(({ label }) => label === definition.token)) {
-    const labels = listTokens(definition.module)
-      .filter(({ initialized }) => initialized)
-      .map(({ label }) => label)
+export async function makeKeys(name: string, definition: Omit<TokenOptions, 'name'>, carrying: Carrying): Promise<boolean> {
+  const { module, parameters, token } = definition
+  const tokens = listTokens(module, parameters)
+  if (!tokens.some(({ label }) => label === token)) {
+    const labels = tokens.filter(({ initialized }) => initialized).map(({ label }) => label)
     throw new CommandError(
-      `${definition.module} has no token ${definition.token}; ${labels.length === 0 ? 'it has none yet' : `it has: ${labels.join(', ')}`}. To make it from a blank one: --init`,
+      `${module} has no token ${token}; ${labels.length === 0 ? 'it has none yet' : `it has: ${labels.join(', ')}`}. To make it from a blank one: --init`,
     )
   }
   try {
@@ -25,7 +29,7 @@ export async function makeKeys(
     return false
   } catch {
     // Whatever else is wrong than missing keys is met again here, and told.
-    await createPkcs11Partition({ name, ...definition })
+    await createPkcs11Partition({ name, ...definition }, carrying)
     return true
   }
 }

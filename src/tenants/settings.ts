@@ -73,6 +73,8 @@ export interface Pkcs11PartitionDefinition extends PartitionEpochs {
   readonly module: string
   readonly token: string
   readonly serial?: string
+  /** What the library is told at its start, where it needs that. */
+  readonly parameters?: string
   /** Path of the file that holds the PIN, on each node; the PIN itself is in no store. */
   readonly pinFile: string
   /** What the partition keeps beside the token (key labels, epochs); base64. */

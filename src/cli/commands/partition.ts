@@ -1,12 +1,10 @@
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { fileProblem } from '../../config.ts'
-import { type Command, CommandError, flagOption, type Invocation, textOption, UsageError } from '../command.ts'
+import { type Command, CommandError, flagOption } from '../command.ts'
 import { askNode, dataWords } from '../place.ts'
+import { tokenOf, tokenOptions, tokenUsage } from '../token-options.ts'
 
 export const partitionAdd: Command = {
   name: 'partition add',
-  usage: 'NAME --module PATH --token LABEL --pin-file FILE [--init] [--so-pin-file FILE] [--serial S]',
+  usage: `NAME ${tokenUsage} [--init] [--so-pin-file FILE] [--kek-may-be-carried]`,
   summary: 'Take a PKCS #11 token as a partition.',
   details: `The module is the HSM vendor's library; the token is found by its label. Its key-encryption key and integrity key are made in it, unless
 they are there already. With --init a blank token is initialized first, never one that has a label. The PIN is read from the file by the
@@ -16,15 +14,16 @@ node's hsm process alone; the file must be its owner's alone (chmod 600). For a 
   tresor tenant add bank --partition bank`,
   arity: [1, 1],
   options: {
-    module: { type: 'string', value: 'PATH', help: "the vendor's PKCS #11 library" },
-    token: { type: 'string', value: 'LABEL', help: "the token's label" },
-    'pin-file': { type: 'string', value: 'FILE', help: "holds the user's PIN, mode 0600" },
-    serial: { type: 'string', value: 'S', help: "the token's serial number, where two have one label" },
+    ...tokenOptions,
     init: { type: 'boolean', help: 'initialize a blank token with this label and PIN' },
     'so-pin-file': {
       type: 'string',
       value: 'FILE',
       help: "with --init: holds the security officer's PIN; without it one is made and kept in the data folder",
+    },
+    'kek-may-be-carried': {
+      type: 'boolean',
+      help: 'the keys made here may be carried to another token: partition request-kek',
     },
   },
   async run(invocation) {
@@ -32,21 +31,15 @@ node's hsm process alone; the file must be its owner's alone (chmod 600). For a 
     const { makeKeys, officerPin, pinOf } = await import('../token-setup.ts')
     const { output } = invocation
     const [name = ''] = invocation.arguments
-    const module = resolve(required(invocation, 'module', 'PATH'))
-    const token = required(invocation, 'token', 'LABEL')
-    const pinFile = resolve(required(invocation, 'pin-file', 'FILE'))
-    const problem = await fileProblem(pinFile, 'secret')
-    if (problem !== undefined) throw new CommandError(`--pin-file: ${problem}`)
-    if (!existsSync(module)) throw new CommandError(`--module: ${module} does not exist; ${moduleHint}`)
+    const definition = await tokenOf(invocation, `${this.name} ${this.usage}`)
+    const { module, parameters, token, pinFile } = definition
     const known = await askNode<readonly { readonly partition: string }[]>(invocation, 'partition.list')
     if (known.some(({ partition }) => partition === name)) throw new CommandError(`partition ${name} exists already`)
     if (flagOption(invocation, 'init')) {
-      const { serial } = initToken({ module, label: token, pin: pinOf(pinFile), soPin: await officerPin(invocation, name) })
+      const { serial } = initToken({ module, parameters, label: token, pin: pinOf(pinFile), soPin: await officerPin(invocation, name) })
       output.step('token', `${token} initialized, serial ${serial}`, { token, serial })
     }
-    const serial = textOption(invocation, 'serial')
-    const definition = { module, token, pinFile, ...(serial === undefined ? {} : { serial }) }
-    const made = await makeKeys(name, definition)
+    const made = await makeKeys(name, definition, flagOption(invocation, 'kek-may-be-carried') ? 'carried' : 'stays')
     output.step('keys', made ? 'key-encryption key and integrity key made in the token, epoch 1' : 'those that the token has already', {
       made,
     })
@@ -55,14 +48,6 @@ node's hsm process alone; the file must be its owner's alone (chmod 600). For a 
     output.line()
     output.line(`Next: npx tresor ${dataWords(invocation)}tenant add NAME --partition ${name}`)
   },
-}
-
-const moduleHint = "it is the library that came with the HSM (SoftHSM's: /usr/lib/softhsm/libsofthsm2.so, from apt-get install softhsm2)"
-
-function required(invocation: Invocation, name: string, value: string): string {
-  const text = textOption(invocation, name)
-  if (text === undefined) throw new UsageError(`--${name} ${value} is missing\nusage: tresor partition add ${partitionAdd.usage}`)
-  return text
 }
 
 interface PartitionSummary {

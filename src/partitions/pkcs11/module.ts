@@ -29,6 +29,8 @@ const loaded = new Map<string, Loaded>()
 /** What `initToken` needs. PINs are text, as people type them. */
 export interface InitTokenOptions {
   readonly module: string
+  /** As for `openModule`. */
+  readonly parameters?: string | undefined
   readonly label: string
   readonly pin: string
   readonly soPin: string
@@ -145,8 +147,8 @@ function notLoaded(path: string, cause: unknown): KmipError {
 }
 
 /** The tokens in a module's slots. Slot numbers change when a token is made: use label and serial to name one. */
-export function listTokens(module: string): Omit<TokenInfo, 'slot'>[] {
-  return withModule(module, (library) => tokensOf(library).map(({ slot: _slot, ...token }) => token))
+export function listTokens(module: string, parameters?: string): Omit<TokenInfo, 'slot'>[] {
+  return withModule(module, parameters, (library) => tokensOf(library).map(({ slot: _slot, ...token }) => token))
 }
 
 export function tokensOf(library: Cryptoki): TokenInfo[] {
@@ -167,8 +169,8 @@ export function tokensOf(library: Cryptoki): TokenInfo[] {
  * @throws KmipError GeneralFailure when the label is taken (a token is never initialized over) or no slot is free.
  */
 export function initToken(options: InitTokenOptions): { readonly serial: string } {
-  const { module, label, pin, soPin } = options
-  return withModule(module, (library) => {
+  const { module, parameters, label, pin, soPin } = options
+  return withModule(module, parameters, (library) => {
     const tokens = tokensOf(library)
     if (Buffer.byteLength(label) > tokenLabelLength)
       throw new KmipError('InvalidField', `A token label has at most ${tokenLabelLength} bytes; "${label}" is longer.`)
@@ -194,8 +196,8 @@ export function initToken(options: InitTokenOptions): { readonly serial: string 
 
 const tokenLabelLength = 32
 
-function withModule<T>(path: string, action: (library: Cryptoki) => T): T {
-  const library = openModule(path)
+function withModule<T>(path: string, parameters: string | undefined, action: (library: Cryptoki) => T): T {
+  const library = openModule(path, parameters)
   try {
     return action(library)
   } finally {
