@@ -90,18 +90,19 @@ export class Attempts {
     const { header } = message
     const unit = beginUnit(reached.tenant, reached.partition, milliseconds)
     const ticket = ticketIn(header)
-    const tickets = unit.records.tickets({
-      checked: this.#checked,
-      limit: limits.ticketsPerTenant,
-      now: Math.floor(milliseconds / 1000),
-      view: settings.view(),
-      identity,
-      provenBy: header.credentials.length > (ticket === undefined ? 0 : 1) ? 'password' : 'certificate',
-    })
-    const entered = { ...reached, ...unit, ...request, tickets }
-    if (ticket === undefined) return this.#attempt(entered)
+    const makeTickets = () =>
+      unit.records.tickets({
+        checked: this.#checked,
+        limit: limits.ticketsPerTenant,
+        now: Math.floor(milliseconds / 1000),
+        view: settings.view(),
+        identity,
+        provenBy: header.credentials.length > (ticket === undefined ? 0 : 1) ? 'password' : 'certificate',
+      })
+    if (ticket === undefined) return this.#attempt({ ...reached, ...unit, ...request, makeTickets })
+    const tickets = makeTickets()
     return tickets.admit(ticket).then((admitted) => {
-      const attempt = this.#attempt({ ...entered, identity: admitted })
+      const attempt = this.#attempt({ ...reached, ...unit, ...request, makeTickets: () => tickets, identity: admitted })
       const start = unit.records.savepoint()
       const spent = async () => {
         unit.records.rollback(start)
@@ -111,19 +112,39 @@ export class Attempts {
     })
   }
 
-  #attempt({ policy, partition, objects, records, tickets, message, milliseconds, identity, certificate }: Entered): Attempt {
+  #attempt({ policy, partition, objects, records, makeTickets, message, milliseconds, identity, certificate }: Entered): Attempt {
     const { streams } = this.#parts
-    const jobs = this.#jobs(records, identity.user, milliseconds)
+    // Made for the few requests that need them.
+    let tickets: RequestTickets | undefined
+    let made: RequestJobs | undefined
+    const jobs = () => (made ??= this.#jobs(records, identity.user, milliseconds))
     const { server, attributeInstances } = this.#facts[message.header.version]
     const run = streams.run(message, identity, partition)
     const now = Math.floor(milliseconds / 1000)
-    const common = { now, nowMilliseconds: milliseconds, objects, partition, streams: run, tickets, jobs }
     const marks: { readonly records: number; readonly parts: number }[] = []
     return {
-      context: { ...common, server, attributeInstances, policy },
+      context: {
+        now,
+        nowMilliseconds: milliseconds,
+        objects,
+        partition,
+        streams: run,
+        server,
+        attributeInstances,
+        policy,
+        get tickets() {
+          tickets ??= makeTickets()
+          return tickets
+        },
+        get jobs() {
+          return jobs()
+        },
+      },
       kept: records.keptAt(milliseconds),
-      jobs,
-      submit: (item, header) => jobs.submit(item, header, { certificate }),
+      get jobs() {
+        return jobs()
+      },
+      submit: (item, header) => jobs().submit(item, header, { certificate }),
       savepoint: () => marks.push({ records: records.savepoint(), parts: run.mark }) - 1,
       rollback: (to) => {
         const mark = marks[to]
@@ -161,7 +182,7 @@ function ticketIn({ credentials }: RequestHeader): Uint8Array | undefined {
 }
 
 interface Entered extends Request, Reached, ReturnType<BeginUnit> {
-  readonly tickets: RequestTickets
+  readonly makeTickets: () => RequestTickets
 }
 
 /** What a tenant's requests need, its partition open. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import type { Ledger, Place, Replica, Revision, Space, Write } from '../store/index.ts'
+import type { Guard, Ledger, Place, Replica, Revision, Space, Write } from '../store/index.ts'
 
 export interface ClaimsParts {
-  readonly ledger: Pick<Ledger, 'commit'>
+  readonly ledger: Pick<Ledger, 'barrier' | 'commit'>
   readonly replica: Pick<Replica, 'read' | 'list'>
   readonly space: Space
   /** Milliseconds of a clock that is never set. */
@@ -84,14 +84,30 @@ export class Claims {
     await this.#write([name], () => this.ending(name))
   }
 
+  /** Those that are this process's, many in a commit; one that ended or was taken over meanwhile is left out of the next try. */
   async #write(names: readonly string[], write: (name: string) => Write): Promise<void> {
+    for (let at = 0; at < names.length; at += atOnce) {
+      const some = names.slice(at, at + atOnce)
+      for (let tries = 0; tries < mostTries && (await this.#writeSome(some, write)) === 'conflict'; tries++) {}
+    }
+  }
+
+  async #writeSome(names: readonly string[], write: (name: string) => Write): Promise<'done' | 'conflict'> {
     const { ledger, replica } = this.#parts
+    const guards: Guard[] = []
+    const writes: Write[] = []
     for (const name of names) {
       const place = this.#place(name)
       const stored = replica.read(place)
       if (stored === undefined || !this.#isOwn(stored.value)) continue
-      await ledger.commit({ nonce: randomBytes(16), guards: [{ place, revision: stored.revision }], writes: [write(name)] })
+      guards.push({ place, revision: stored.revision })
+      writes.push(write(name))
     }
+    if (writes.length === 0) return 'done'
+    const { outcome } = await ledger.commit({ nonce: randomBytes(16), guards, writes })
+    if (outcome !== 'conflict') return 'done'
+    await ledger.barrier()
+    return 'conflict'
   }
 
   #isOwn(value: Uint8Array): boolean {
@@ -104,4 +120,7 @@ export class Claims {
 }
 
 const nobody = new Uint8Array(0)
+/** Claims in one commit: within what one etcd transaction takes. */
+const atOnce = 50
+const mostTries = 4
 const defaultPatience = 5_000

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { RequestMessage, ResponseItem } from '../messages/index.ts'
 import { responseSize } from '../messages/index.ts'
-import type { Ledger, Replica } from '../store/index.ts'
+import type { Ledger } from '../store/index.ts'
 import { type Identities, narrowTo, type Settings, type TenantId } from '../tenants/index.ts'
 import type { Attempts } from './attempts.ts'
 import type { Claims } from './claims.ts'
@@ -12,7 +12,6 @@ import { type JobWork, jobOfName } from './request-jobs.ts'
 
 export interface JobRunnerParts {
   readonly ledger: Pick<Ledger, 'barrier' | 'commit'>
-  readonly replica: Pick<Replica, 'revision'>
   readonly settings: Pick<Settings, 'view'>
   readonly identities: Pick<Identities, 'identify'>
   readonly attempts: Pick<Attempts, 'begin' | 'beginFor'>
@@ -88,7 +87,7 @@ export class JobRunner implements JobWork {
   async hurry(name: string): Promise<void> {
     clearTimeout(this.#waiting.get(name))
     this.#waiting.delete(name)
-    while (!this.#isStopped) {
+    for (const end = performance.now() + hurryWaits; performance.now() < end && !this.#isStopped; ) {
       const running = this.#running.get(name) ?? this.#run(name)
       await running
       if (!this.#waiting.has(name)) return
@@ -96,6 +95,8 @@ export class JobRunner implements JobWork {
       clearTimeout(this.#waiting.get(name))
       this.#waiting.delete(name)
     }
+    this.#later(name, pollLooks)
+    throw new KmipError('GeneralFailure', 'The request could not be carried out yet; it still will be: poll its answer.')
   }
 
   get counts(): { readonly waiting: number; readonly running: number } {
@@ -117,12 +118,16 @@ export class JobRunner implements JobWork {
   }
 
   #run(name: string): Promise<void> {
-    const running = this.#attempt(name).finally(() => this.#running.delete(name))
+    const running = this.#attempt(name).then((pause) => {
+      this.#running.delete(name)
+      if (pause !== undefined) this.#later(name, pause)
+    })
     this.#running.set(name, running)
     return running
   }
 
-  async #attempt(name: string): Promise<void> {
+  /** @returns milliseconds to the next try; undefined when there is nothing more to do */
+  async #attempt(name: string): Promise<number | undefined> {
     const { claims, doors } = this.#parts
     let next: number | undefined
     try {
@@ -137,7 +142,8 @@ export class JobRunner implements JobWork {
     if (next === undefined) {
       this.#tries.delete(name)
       await claims.end(name).catch(() => undefined)
-    } else queueMicrotask(() => this.#later(name, next as number))
+    }
+    return next
   }
 
   async #try(name: string): Promise<Ended> {
@@ -252,6 +258,8 @@ const startAfter = 500
 /** A Poll waits so long for an answer that is still to come. */
 const pollWaits = 1_000
 const pollLooks = 50
+/** A Process waits so long for what lasts, or comes after others. */
+const hurryWaits = 60_000
 const lookEvery = 1_000
 /** Well within the patience of those who would take a claim over. */
 const renewEvery = 1_200

@@ -78,7 +78,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const claims = new Claims({ ledger, replica, space: workSpace })
   const attempts = new Attempts({ ...options, settings, partitions, streams: requests, claims })
   const entry: DispatchDoors['entry'] = (operation) => operationTable[operation]
-  const jobs = new JobRunner({ ledger, replica, settings, identities, attempts, claims, doors: { log, metrics, entry, now } })
+  const jobs = new JobRunner({ ledger, settings, identities, attempts, claims, doors: { log, metrics, entry, now } })
   attempts.workWith(jobs)
   const sweep = new Sweep({
     ledger,
