@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from './config.ts'
 import { type DataFolder, hsmSocket } from './node-files.ts'
 import type { NodeRoot } from './node-root.ts'
@@ -45,8 +46,12 @@ export interface NodeEpochs {
   close(): Promise<void>
 }
 
-/** Goes on with epoch turns and keeps epoch secrets, from the node's start to its end. */
-export function startEpochs({ config, folder, root, ledger, replica, registry, node, log }: NodeEpochsOptions): NodeEpochs {
+/**
+ * Goes on with epoch turns and keeps epoch secrets, from the node's start to its end. Resolves when the other nodes can know where to send
+ * this one's, or after a while without an answer of the ledger.
+ */
+export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpochs> {
+  const { config, folder, root, ledger, replica, registry, node, log } = options
   const { settings } = registry
   const files = new EpochSecretFiles(folder.epochSecrets)
   const board = new DeliveryBoard(ledger, replica, systemSpace)
@@ -103,6 +108,7 @@ export function startEpochs({ config, folder, root, ledger, replica, registry, n
     log: told,
     runOnce: node === undefined ? runAlone : runOnceOf(new Claims({ ledger, replica, space: systemSpace })),
   })
+  await Promise.race([secrets.look().catch(() => undefined), sleep(firstLook, undefined, { ref: false })])
   const watching = watchSecrets(secrets, replica, log)
 
   return {
@@ -135,6 +141,9 @@ export function startEpochs({ config, folder, root, ledger, replica, registry, n
     },
   }
 }
+
+/** Milliseconds. */
+const firstLook = 2000
 
 /** Of the time, for re-wrapping; the rest is for requests. */
 const turnShare = 0.5

@@ -155,9 +155,11 @@ export class EpochSecrets {
   }
 
   async #notices(): Promise<readonly DeliveryNotice[]> {
-    const { board, root, node } = this.#parts
+    const { board, root, node, settings } = this.#parts
     const rootSecret = node === undefined ? undefined : await root()
     if (rootSecret === undefined) return []
+    // A node that was told to be ready has written its notice.
+    await settings.current()
     try {
       return board.read(rootSecret)
     } finally {

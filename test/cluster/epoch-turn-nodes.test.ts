@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import test from 'ava'
+import { callAdmin } from '../../src/admin/index.ts'
+import type { ScratchClusterNode } from '../../src/cli/scratch-cluster.ts'
+import { type ClusterNodes, startClusterNodes } from '../support/cluster-nodes.ts'
+import { newKey, refusalOf, settle } from '../support/key-lives.ts'
+import { Load } from '../support/load.ts'
+
+let cluster: ClusterNodes
+test.before(async () => {
+  cluster = await startClusterNodes()
+})
+test.after.always(() => cluster?.remove())
+
+const nodeAt = (index: number) => cluster.nodes[index] as ScratchClusterNode
+const secretsAt = (index: number) =>
+  readdirSync(join(nodeAt(index).data, 'epoch-secrets'))
+    .filter((name) => name.startsWith('demo.'))
+    .sort()
+const deliveryKeyAt = (index: number) => readFileSync(join(nodeAt(index).data, 'epoch-secrets', 'delivery.key'), 'utf8')
+const turnAt = async (index: number) =>
+  ((await callAdmin(nodeAt(index).data, 'partition.turn-state', { partition: 'demo' })) as { readonly turn: object | null }).turn
+
+test.serial('a new partition is open on every node as soon as it is defined: its secret came with the definition', async (t) => {
+  const refused = await Promise.all(
+    [0, 1, 2].map((index) => refusalOf(cluster.client(index, { tenant: 'other' }).call('Create', newKey(`first-${index}`)))),
+  )
+  t.deepEqual(refused, [undefined, undefined, undefined])
+  for (let waited = 0; secretsAt(1).length + secretsAt(2).length < 2 && waited < 100; waited++) await sleep(100)
+  t.deepEqual([secretsAt(1), secretsAt(2)], [secretsAt(0), secretsAt(0)])
+})
+
+test.serial(
+  'a turn while one node is away, and another is killed: it ends, the one that was away is given the new secret, and all destroy the old',
+  async (t) => {
+    const before = secretsAt(0)
+    const keysBefore = [0, 1, 2].map(deliveryKeyAt)
+    const load = new Load()
+    load.start([0, 1, 0, 1, 0, 1].map((index) => cluster.client(index)))
+    await sleep(1000)
+    await load.stop()
+    await nodeAt(2).process.kill()
+    load.start([0, 0, 0].map((index) => cluster.client(index)))
+    await callAdmin(nodeAt(1).data, 'partition.turn', { partition: 'demo' })
+    await sleep(Math.random() * 300)
+    // It may be the one that does the work; without a majority nothing goes on until it is back.
+    await nodeAt(1).process.kill()
+    await load.stop()
+    await nodeAt(1).process.start()
+    for (let waited = 0; (await turnAt(0)) !== null && waited < 200; waited++) await sleep(100)
+    t.is(await turnAt(0), null)
+    t.deepEqual(await settle([cluster.client(0), cluster.client(1)], load.lives), [])
+    await nodeAt(2).process.start()
+    t.deepEqual(await settle([cluster.client(2)], load.lives), [], 'at the node that was away')
+    const over = () => [0, 1, 2].every((index) => secretsAt(index).length === 1 && secretsAt(index)[0] !== before[0])
+    for (let waited = 0; !over() && waited < 100; waited++) await sleep(100)
+    const after = secretsAt(0)
+    t.deepEqual([0, 1, 2].map(secretsAt), [after, after, after])
+    t.notDeepEqual(after, before)
+    // What was delivered once cannot be opened again.
+    const isRenewed = () => [0, 1, 2].every((index) => deliveryKeyAt(index) !== keysBefore[index])
+    for (let waited = 0; !isRenewed() && waited < 50; waited++) await sleep(100)
+    t.true(isRenewed())
+  },
+)
