@@ -12,6 +12,7 @@ import {
   createRoot,
   credentialName,
   deliver,
+  type EpochSecretFile,
   EpochSecretFiles,
   hasRoot,
   newDeliveryKey,
@@ -84,7 +85,7 @@ interface JoinSecrets {
   readonly files: Readonly<Record<string, string>>
   readonly root: RootTold | undefined
   /** Hexadecimal; of every epoch that has keys under it. */
-  readonly epochSecrets: readonly { readonly partition: string; readonly secretId: string; readonly secret: string }[]
+  readonly epochSecrets: readonly (EpochSecretFile & { readonly secret: string })[]
 }
 
 /** What a new node is given when it joins, encrypted to its delivery key: so it is nobody else's, whatever becomes of the TLS connection. */
@@ -111,9 +112,9 @@ export function joinSecretsOf(folder: DataFolder, root: NodeRoot): JoinSecretsGi
 
 function tellEpochSecrets(folder: DataFolder): JoinSecrets['epochSecrets'] {
   const files = new EpochSecretFiles(folder.epochSecrets)
-  return files.list().flatMap(({ partition, secretId }) => {
-    const secret = files.find(partition, secretId)
-    return secret === undefined ? [] : [{ partition, secretId, secret: Buffer.from(secret.expose()).toString('hex') }]
+  return files.list().flatMap((file) => {
+    const secret = files.find(file)
+    return secret === undefined ? [] : [{ ...file, secret: Buffer.from(secret.expose()).toString('hex') }]
   })
 }
 

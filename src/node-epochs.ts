@@ -84,7 +84,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
         await (await open(definition.name)).makeEpoch?.(to)
         return definition
       }
-      const { secret, deliveries } = await secrets.make(definition.name)
+      const { secret, deliveries } = await secrets.make(definition.name, to)
       const { deliveries: earlier = [], ...turned } = await withRing(definition, (ring) => addEpoch(ring, to, secret))
       return { ...turned, deliveries: [...earlier, ...deliveries] }
     },
@@ -115,7 +115,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
     progress,
     board,
     async newPartition(name) {
-      const { secret: epochSecret, deliveries } = await secrets.make(name)
+      const { secret: epochSecret, deliveries } = await secrets.make(name, 1)
       const secret = await root.secret()
       try {
         const { ring } = createSoftwarePartition({ name, rootSecret: secret, epochSecret })

@@ -22,7 +22,7 @@ export {
 } from './root/root-source.ts'
 export { parseSealedRoot, readSealedRoot, sealedRootText, writeSealedRoot } from './root/sealed-file.ts'
 export { epochSecretId, epochSecretLength, newEpochSecret } from './software/epoch-secret.ts'
-export { EpochSecretFiles } from './software/epoch-secret-files.ts'
+export { type EpochSecretFile, EpochSecretFiles } from './software/epoch-secret-files.ts'
 export type { EpochSecretOf } from './software/key-ring.ts'
 export { createSoftwarePartition, openSoftwarePartition, type SoftwarePartitionOptions } from './software/software-partition.ts'
 export { addEpoch, dropEpochs, ringSecrets } from './software/turned-ring.ts'

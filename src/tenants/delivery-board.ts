@@ -7,8 +7,8 @@ export interface DeliveryNotice {
   readonly node: string
   /** The public half of its delivery key. */
   readonly key: string
-  /** Epoch secrets that it lacks, each as partition and name. */
-  readonly wants: readonly (readonly [partition: string, secretId: string])[]
+  /** Epoch secrets that it lacks, each as partition, epoch and name. */
+  readonly wants: readonly (readonly [partition: string, epoch: number, secretId: string])[]
 }
 
 /**

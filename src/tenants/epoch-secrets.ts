@@ -1,6 +1,7 @@
 import type { Secret } from '../objects/secret.ts'
 import {
   deliver,
+  type EpochSecretFile,
   type EpochSecretFiles,
   type EpochSecretOf,
   epochSecretId,
@@ -13,8 +14,8 @@ import type { EpochDelivery, Settings, SoftwarePartitionDefinition } from './set
 
 /** Finds the epoch secrets of a partition on this node: in their files, or delivered to it by another node with the definition. */
 export function epochSecretsOf(files: EpochSecretFiles, { name, deliveries = [] }: SoftwarePartitionDefinition): EpochSecretOf {
-  return (_epoch, secretId) => {
-    const kept = files.find(name, secretId)
+  return (epoch, secretId) => {
+    const kept = files.find({ partition: name, epoch, secretId })
     if (kept !== undefined) return kept
     const own = files.deliveryKey()
     const delivery = deliveries.find((one) => one.secretId === secretId && one.key === own?.publicKey)
@@ -53,10 +54,10 @@ export class EpochSecrets {
     this.#parts = parts
   }
 
-  async make(partition: string): Promise<NewEpochSecret> {
+  async make(partition: string, epoch: number): Promise<NewEpochSecret> {
     const secret = newEpochSecret()
     const id = epochSecretId(secret)
-    this.#parts.files.keep(partition, id, secret)
+    this.#parts.files.keep({ partition, epoch, secretId: id }, secret)
     const others = (await this.#notices()).filter(({ node }) => node !== this.#parts.node)
     return { secret, deliveries: others.map(({ key }) => sealedFor(key, partition, id, secret)) }
   }
@@ -105,15 +106,16 @@ export class EpochSecrets {
   }
 
   /** @returns what is still missing */
-  #takeIn(definition: SoftwarePartitionDefinition): [string, string][] {
+  #takeIn(definition: SoftwarePartitionDefinition): DeliveryNotice['wants'] {
     const { files, log } = this.#parts
     const { name } = definition
     const find = epochSecretsOf(files, definition)
-    return [...ringSecrets(Buffer.from(definition.ring, 'base64'), name)].flatMap(([epoch, id]): [string, string][] => {
+    return [...ringSecrets(Buffer.from(definition.ring, 'base64'), name)].flatMap(([epoch, id]): DeliveryNotice['wants'] => {
       const secret = find(epoch, id)
-      if (secret === undefined) return [[name, id]]
-      if (files.find(name, id) === undefined) {
-        files.keep(name, id, secret)
+      const file = { partition: name, epoch, secretId: id }
+      if (secret === undefined) return [[name, epoch, id]]
+      if (files.find(file) === undefined) {
+        files.keep(file, secret)
         log(`the secret of epoch ${epoch} of partition ${name} came from another node`)
       }
       return []
@@ -123,8 +125,8 @@ export class EpochSecrets {
   async #send(wanting: readonly DeliveryNotice[]): Promise<void> {
     const { files, settings } = this.#parts
     for (const { key, wants } of wanting) {
-      for (const [partition, id] of wants) {
-        const secret = files.find(partition, id)
+      for (const [partition, epoch, id] of wants) {
+        const secret = files.find({ partition, epoch, secretId: id })
         const view = settings.view()
         const entry = view.partitions.get(partition)
         if (secret === undefined || entry?.value.kind !== 'software') continue
@@ -137,19 +139,23 @@ export class EpochSecrets {
     }
   }
 
-  /** @returns whether there was any */
-  #destroyOver(listed: ReturnType<EpochSecretFiles['list']>, definitions: readonly SoftwarePartitionDefinition[]): boolean {
+  /**
+   * Nothing of a partition is destroyed whose ring needs a secret that is not here: its definition may be an old one, of a store that was put
+   * back. For the same reason nothing of a later epoch is; and the secret of the next epoch is here before its ring.
+   * @returns whether there was any
+   */
+  #destroyOver(listed: readonly EpochSecretFile[], definitions: readonly SoftwarePartitionDefinition[]): boolean {
     const { files, log } = this.#parts
     let hasDestroyed = false
-    for (const { partition, secretId } of listed) {
-      const definition = definitions.find(({ name }) => name === partition)
-      // While the next epoch is made, its secret is here before its ring.
-      if (definition === undefined || definition.turn?.phase === 'making') continue
-      const needed = [...ringSecrets(Buffer.from(definition.ring, 'base64'), partition).values()]
-      if (needed.includes(secretId)) continue
-      files.destroy(partition, secretId)
-      log(`partition ${partition}: a secret of an epoch that is over was destroyed`)
-      hasDestroyed = true
+    for (const { name, ring, epoch = 1 } of definitions) {
+      const needed = [...ringSecrets(Buffer.from(ring, 'base64'), name)]
+      const isWhole = needed.every(([one, secretId]) => files.find({ partition: name, epoch: one, secretId }) !== undefined)
+      const over = listed.filter((file) => file.partition === name && file.epoch <= epoch && !needed.some(([, id]) => id === file.secretId))
+      for (const file of isWhole ? over : []) {
+        files.destroy(file)
+        log(`partition ${name}: a secret of epoch ${file.epoch}, which is over, was destroyed`)
+        hasDestroyed = true
+      }
     }
     return hasDestroyed
   }

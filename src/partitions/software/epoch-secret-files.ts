@@ -5,9 +5,16 @@ import { Secret } from '../../objects/secret.ts'
 import { type DeliveryKey, newDeliveryKey } from '../delivery-key.ts'
 import { readKeyFile, readPrivateFile } from '../key-file.ts'
 
+/** Which epoch secret a file holds. */
+export interface EpochSecretFile {
+  readonly partition: string
+  readonly epoch: number
+  readonly secretId: string
+}
+
 /**
  * The epoch secrets that this node has, as files of their own in a folder of the data folder: outside the store, so that no copy, log or
- * backup of the cluster's data has them. Each is named by its partition and its own name. Beside them lies the node's delivery key, by
+ * backup of the cluster's data has them. Each is named by its partition, its epoch and its own name. Beside them lies the node's delivery key, by
  * which other nodes send theirs: an old one would open what was delivered to it, so it is destroyed as they are.
  */
 export class EpochSecretFiles {
@@ -18,28 +25,28 @@ export class EpochSecretFiles {
   }
 
   /** @throws Error when the file is readable by others, or damaged */
-  find(partition: string, secretId: string): Secret | undefined {
-    const path = this.#path(partition, secretId)
+  find(file: EpochSecretFile): Secret | undefined {
+    const path = this.#path(file)
     return existsSync(path) ? readKeyFile(path) : undefined
   }
 
   /** Durable when it returns. */
-  keep(partition: string, secretId: string, secret: Secret): void {
-    this.#write(this.#path(partition, secretId), Buffer.from(secret.expose()).toString('hex'))
+  keep(file: EpochSecretFile, secret: Secret): void {
+    this.#write(this.#path(file), Buffer.from(secret.expose()).toString('hex'))
   }
 
   /** All that are here. */
-  list(): readonly { readonly partition: string; readonly secretId: string }[] {
+  list(): readonly EpochSecretFile[] {
     if (!existsSync(this.folder)) return []
     return readdirSync(this.folder).flatMap((name) => {
-      const [, partition, secretId] = /^([a-z0-9-]+)\.([0-9a-f]{16})$/.exec(name) ?? []
-      return partition === undefined || secretId === undefined ? [] : [{ partition, secretId }]
+      const [, partition, epoch, secretId] = /^([a-z0-9-]+)\.(\d+)\.([0-9a-f]{16})$/.exec(name) ?? []
+      return partition === undefined || secretId === undefined ? [] : [{ partition, epoch: Number(epoch), secretId }]
     })
   }
 
   /** Its bytes are written over before the file goes: as much as a program can do, on disks that write in place. */
-  destroy(partition: string, secretId: string): void {
-    this.#destroy(this.#path(partition, secretId))
+  destroy(file: EpochSecretFile): void {
+    this.#destroy(this.#path(file))
   }
 
   /** The node's delivery key; undefined when none was made yet. */
@@ -63,8 +70,8 @@ export class EpochSecretFiles {
     return join(this.folder, 'delivery.key')
   }
 
-  #path(partition: string, secretId: string): string {
-    return join(this.folder, `${partition}.${secretId}`)
+  #path({ partition, epoch, secretId }: EpochSecretFile): string {
+    return join(this.folder, `${partition}.${epoch}.${secretId}`)
   }
 
   #write(path: string, content: string): void {
