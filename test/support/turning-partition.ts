@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KmipError } from '../../spec/kmip-error.ts'
-import { destroy, type ManagedObject, newObject, Secret } from '../../src/objects/index.ts'
+import { destroy, type KeyType, type ManagedObject, newObject, Secret, type WrappedKey } from '../../src/objects/index.ts'
 import { keyReference, ObjectStore } from '../../src/operations/object-store.ts'
 import {
   addEpoch,
@@ -162,24 +162,33 @@ export class TurningTenant {
   /** An AES key, or data of some bytes. */
   create(dataLength?: number): Promise<string> {
     return this.request(async (objects, partition) => {
-      const policy = { sensitive: false, extractable: true }
       const key =
         dataLength === undefined
           ? await partition.generateKey({ algorithm: 'AES', length: 256 }, policy)
           : await partition.importKey({ kind: 'data', type: undefined, value: new Secret(Buffer.alloc(dataLength, 7)) }, policy)
-      const object = newObject({
-        uniqueIdentifier: randomUUID(),
-        objectType: dataLength === undefined ? 'SymmetricKey' : 'OpaqueObject',
-        now: Math.floor(Date.now() / 1000),
-        given: [],
-        form: { keyFormatType: 'Raw' },
-        key,
-        digests: [],
-        protectionStorageMask: 1,
+      return keep(objects, key)
+    })
+  }
+
+  /** One of each sort of key that lies in a record. */
+  createEach(): Promise<readonly string[]> {
+    return this.request(async (objects, partition) => {
+      const types: readonly KeyType[] = [
+        { algorithm: 'AES', length: 128 },
+        { algorithm: 'HMAC_SHA1', length: 160 },
+        { algorithm: 'DES3', length: 192 },
+      ]
+      const secrets = await Promise.all(types.map((type) => partition.generateKey(type, policy)))
+      const odd = await partition.importKey(
+        { kind: 'secret', type: { algorithm: 'HMAC_SHA256', length: 264 }, value: new Secret(Buffer.alloc(33, 9)) },
         policy,
-      })
-      objects.create(object)
-      return object.uniqueIdentifier
+      )
+      const pairs = await Promise.all(
+        [{ algorithm: 'RSA', length: 2048 } as const, { algorithm: 'EC', length: 256, curve: 'P_256' } as const].map((type) =>
+          partition.generateKeyPair(type, policy),
+        ),
+      )
+      return [...secrets, odd, ...pairs.flatMap(({ privateKey, publicKey }) => [privateKey, publicKey])].map((key) => keep(objects, key))
     })
   }
 
@@ -213,3 +222,23 @@ export class TurningTenant {
     rmSync(this.directory, { recursive: true, force: true })
   }
 }
+
+const policy = { sensitive: false, extractable: true }
+
+function keep(objects: ObjectStore, key: WrappedKey): string {
+  const object = newObject({
+    uniqueIdentifier: randomUUID(),
+    objectType: objectTypes[key.kind],
+    now: Math.floor(Date.now() / 1000),
+    given: [],
+    form: { keyFormatType: 'Raw' },
+    key,
+    digests: [],
+    protectionStorageMask: 1,
+    policy,
+  })
+  objects.create(object)
+  return object.uniqueIdentifier
+}
+
+const objectTypes = { secret: 'SymmetricKey', private: 'PrivateKey', public: 'PublicKey', data: 'OpaqueObject' } as const
