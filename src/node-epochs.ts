@@ -6,6 +6,7 @@ import { openerOf } from './partition-opener.ts'
 import { addEpoch, connectHsm, createSoftwarePartition, dropEpochs, EpochSecretFiles, hasRoot } from './partitions/index.ts'
 import { Claims } from './server/claims.ts'
 import type { Log } from './server/log.ts'
+import { hasWaitingJobs } from './server/waiting-jobs.ts'
 import { type Ledger, type LocalReplica, systemSpace, tenantSpace } from './store/index.ts'
 import {
   DeliveryBoard,
@@ -105,6 +106,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
     device,
     open,
     share: turnShare,
+    isAwaited: (tenant, epoch) => hasWaitingJobs(replica, tenant, epoch),
     log: told,
     runOnce: node === undefined ? runAlone : runOnceOf(new Claims({ ledger, replica, space: systemSpace })),
   })

@@ -117,7 +117,8 @@ export class RequestJobs implements Jobs {
     if (record === undefined || record.user !== user) throw unknown()
     const { operation } = record
     if (record.state === 'submitted') return { operation, status: 'OperationPending', asynchronousCorrelationValue: value }
-    const [answer] = parseResponse(await this.#content(places.content, record)).items
+    const answered = await this.#content(places.content, record).catch((error: unknown) => this.#lost(record, error))
+    const [answer] = parseResponse(answered).items
     if (answer === undefined) throw new Error(`the answer kept at ${places.content} holds no item`)
     if (job !== undefined) {
       unit.remove('setting', places.job)
@@ -218,6 +219,14 @@ export class RequestJobs implements Jobs {
     return this.#epochs
   }
 
+  /** Not told as the operation's own failure: a client that repeats what succeeded would do it twice. */
+  #lost({ operation, state }: JobRecord, error: unknown): never {
+    if (!(error instanceof KmipError) || error.reason !== 'CryptographicFailure') throw error
+    const came = state === 'done' ? 'succeeded' : 'failed'
+    const message = `${operation} ${came}, but its answer went with an earlier epoch of the partition: look at what it was about.`
+    throw new KmipError('GeneralFailure', message, { cause: error })
+  }
+
   /** A look that the request does not rely on. */
   async #peek(id: string): Promise<JobRecord | undefined> {
     const { replica, space } = this.#parts
@@ -240,7 +249,8 @@ export class RequestJobs implements Jobs {
   }
 }
 
-function contentOf(job: string): string {
+/** Where what is asked, and then answered, lies. */
+export function contentOf(job: string): string {
   return (placesOf(valueOfJob(job)) as JobPlaces).content
 }
 

@@ -16,17 +16,27 @@ export async function wrapBytes(partition: Pick<Wrapping, 'importKey'>, bytes: U
   return { value: Buffer.concat([Buffer.from(`${JSON.stringify({ mechanism, epoch })}\0`), wrapped]), epoch }
 }
 
+/** Under which epoch's KEK stored bytes lie. */
+export function wrappedEpoch(stored: Uint8Array): number {
+  return headOf(stored).head.epoch
+}
+
 /** @param handle names these very bytes @throws KmipError when the partition cannot open them */
 export async function openBytes(partition: Pick<Wrapping, 'reveal'>, handle: string, stored: Uint8Array): Promise<Uint8Array> {
-  const end = stored.indexOf(0)
-  const head = JSON.parse(Buffer.from(stored.subarray(0, Math.max(end, 0))).toString('utf8')) as Pick<WrappedKey, 'mechanism' | 'epoch'>
-  const key: WrappedKey = { kind: 'data', type: undefined, policy, bytes: stored.subarray(end + 1), ...head }
+  const { head, bytes } = headOf(stored)
+  const key: WrappedKey = { kind: 'data', type: undefined, policy, bytes, ...head }
   const { value } = await partition.reveal({ handle, key })
   try {
     return Buffer.from(value.expose())
   } finally {
     value.wipe()
   }
+}
+
+function headOf(stored: Uint8Array): { readonly head: Pick<WrappedKey, 'mechanism' | 'epoch'>; readonly bytes: Uint8Array } {
+  const end = stored.indexOf(0)
+  const text = Buffer.from(stored.subarray(0, Math.max(end, 0))).toString('utf8')
+  return { head: JSON.parse(text) as Pick<WrappedKey, 'mechanism' | 'epoch'>, bytes: stored.subarray(end + 1) }
 }
 
 const policy = { sensitive: false, extractable: true } as const

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { Partition, WrappedKey } from '../partitions/partition.ts'
 import type { Ledger, LocalReplica, Space, StoredObject } from '../store/index.ts'
@@ -26,6 +27,8 @@ export interface TurnParts {
   readonly device: TurnDevice
   /** The partition as it is defined now. */
   readonly open: (name: string) => Promise<Partition>
+  /** Whether a tenant has something under an earlier epoch than this one that is not re-wrapped, but needed once more in a short while. */
+  readonly isAwaited?: (tenant: TenantId, epoch: number) => boolean
   /** As in `WalkOptions`. */
   readonly share: number
   readonly log: (message: string) => void
@@ -114,8 +117,14 @@ async function rewrapAll(parts: TurnParts, { definition, turn, revision, signal 
     throw new Error(
       `${damaged} stored objects are damaged and cannot be re-wrapped (${examples.join('; ')}). Restore them from a backup; the turn goes on by itself then`,
     )
-  return !state.changed
+  if (state.changed) return false
+  const isAwaited = tenants.some(({ value }) => parts.isAwaited?.(value.id, turn.to) === true)
+  if (isAwaited) await sleep(awaitedPause, undefined, { signal })
+  return !isAwaited
 }
+
+/** Milliseconds. */
+const awaitedPause = 500
 
 /** The record under the new KEK and a new seal; undefined where nothing lies under an older one. */
 async function rewrapped(

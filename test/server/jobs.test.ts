@@ -250,3 +250,24 @@ test('in 1.x true asks for it, and Process is not known', async (t) => {
     )
   }
 })
+
+test('an epoch turn of the partition waits for what is to be carried out; answers from before it are gone with their epoch', async (t) => {
+  const turning = await startTestNode()
+  t.teardown(() => turning.remove())
+  const client = await RawClient.open(turning.port, turning.client)
+  const done = await one(client, create)
+  await asked(client, about('Process', done))
+  const waiting = await submitted(client, Array(5).fill(create), { ...later, batchErrorContinuation: 'Continue' })
+  const [name = ''] = turning.node.registry.settings.view().partitions.keys()
+  const to = await turning.node.epochs.turn(name)
+  for (;;) {
+    const { partitions } = await turning.node.registry.settings.current()
+    const partition = partitions.get(name)?.value
+    if (partition?.epoch === to && partition.turn === undefined) break
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  t.is(await located(client), 6)
+  t.is(shown(await polled(client, done)), 'Poll GeneralFailure')
+  for (const each of waiting) t.regex(shown(await polled(client, each)), /^(Create Success|Poll GeneralFailure)$/)
+  t.is(shown(await polled(client, await one(client, create))), 'Create Success')
+})
