@@ -1,7 +1,10 @@
 import test from 'ava'
 import { Claims } from '../../src/server/claims.ts'
+import { type JobPlaces, newCorrelationValue, placesOf } from '../../src/server/job-record.ts'
+import { lapsedIn } from '../../src/server/lapsed.ts'
 import { lapsingPlaces } from '../../src/server/lapsing-place.ts'
 import { silentLog } from '../../src/server/log.ts'
+import { ticketPlaces } from '../../src/server/request-tickets.ts'
 import { Sweep } from '../../src/server/sweep.ts'
 import { tenantSpace, workSpace } from '../../src/store/index.ts'
 import { type SettingsView, tenantId } from '../../src/tenants/index.ts'
@@ -97,4 +100,28 @@ test('of many that would take a claim over, one does; what another took is not w
   t.true(await first?.take('work'))
   await first?.end('work')
   t.deepEqual(winner?.names(''), [])
+})
+
+test('tickets and jobs lapse by their second; a job whose answer was had goes two minutes later, with what lies beside it', (t) => {
+  const { ledger, replica, space } = memoryLedger()
+  const here = space('t/bank')
+  const put = (id: string, value = '') =>
+    ledger.commit({
+      nonce: new Uint8Array(16),
+      guards: [],
+      writes: [{ place: { space: here, kind: 'setting', id }, value: Buffer.from(`${value}\0seal`) }],
+    })
+  const [old, young] = [placesOf(newCorrelationValue(1_000)), placesOf(newCorrelationValue(9_000))] as JobPlaces[]
+  const had = placesOf(newCorrelationValue(9_001)) as JobPlaces
+  for (const { job, content } of [old, young] as JobPlaces[]) for (const id of [job, content]) put(id)
+  put(had.content)
+  put(had.polled, JSON.stringify({ polled: 1_880 }))
+  put(ticketPlaces.at(999, 'old'))
+  put(ticketPlaces.at(2_001, 'young'))
+  put('idempotency/2026-01-01/key')
+  const lapsed = (second: number) => [...lapsedIn(replica, here, second)].sort()
+  t.deepEqual(lapsed(998), [])
+  t.deepEqual(lapsed(1_000), [old?.content, old?.job, ticketPlaces.at(999, 'old')].sort())
+  t.deepEqual(lapsed(1_999), lapsed(1_000))
+  t.deepEqual(lapsed(2_000), [...lapsed(1_000), had.content, had.polled].sort())
 })
