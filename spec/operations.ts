@@ -112,6 +112,22 @@ export const operations = {
     },
     response: { uniqueIdentifier: identified, attribute: { carrier: 'attribute', tag: 'Attribute', count: '?', until: '1.4' } },
   },
+  DeriveKey: {
+    since: '1.0',
+    clause: '6.1.14',
+    request: {
+      objectType: { tag: 'ObjectType', count: '1' },
+      uniqueIdentifiers: { carrier: 'identifier', tag: 'UniqueIdentifier', count: '+' },
+      derivationMethod: { tag: 'DerivationMethod', count: '1' },
+      derivationParameters: { tag: 'DerivationParameters', count: '1' },
+      templates: templatesOf('attributes'),
+      attributes: { carrier: 'attributes', template: 'TemplateAttribute', tag: 'Attributes', count: '1' },
+    },
+    response: {
+      uniqueIdentifier: identified,
+      attributes: { carrier: 'attributes', template: 'TemplateAttribute', tag: 'Attributes', count: '?', until: '1.4' },
+    },
+  },
   Destroy: { since: '1.0', clause: '6.1.15', request: { uniqueIdentifier: identifier }, response: { uniqueIdentifier: identified } },
   DiscoverVersions: {
     since: '1.1',

@@ -109,6 +109,13 @@ export const structures = {
     pSource: { tag: 'PSource', count: '?', since: '1.4' },
     trailerField: { tag: 'TrailerField', count: '?', since: '1.4' },
   },
+  DerivationParameters: {
+    cryptographicParameters: { tag: 'CryptographicParameters', count: '?' },
+    initializationVector: { tag: 'InitializationVector', count: '?' },
+    derivationData: { tag: 'DerivationData', count: '*' },
+    salt: { tag: 'Salt', count: '?' },
+    iterationCount: { tag: 'IterationCount', count: '?' },
+  },
   Digest: {
     hashingAlgorithm: { tag: 'HashingAlgorithm', count: '1' },
     digestValue: { tag: 'DigestValue', count: '?' },

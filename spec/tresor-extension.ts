@@ -22,7 +22,7 @@ export const tresorExtension = {
 export const idempotencyKeyBytes = { least: 16, most: 64 } as const
 
 /** The operations that an Idempotency Key is for: they make objects, so that repeating one would make another. */
-export const repeatableOperations = ['Create', 'CreateKeyPair', 'Register'] as const satisfies readonly OperationName[]
+export const repeatableOperations = ['Create', 'CreateKeyPair', 'DeriveKey', 'Register'] as const satisfies readonly OperationName[]
 export type RepeatableOperation = (typeof repeatableOperations)[number]
 
 export function isRepeatable(operation: OperationName): operation is RepeatableOperation {

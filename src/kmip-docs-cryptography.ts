@@ -4,8 +4,9 @@ import { isWithin, servedVersions } from '../spec/versions.ts'
 import { span, table } from './kmip-docs-tables.ts'
 import { curves } from './objects/curves.ts'
 import { fromPlain, type KeyFormat, type KeyObjectType, type PlainValue, toPlain } from './objects/key-formats/index.ts'
+import { mostIterations } from './operations/derive-mechanism.ts'
 import { cipherMechanism, macMechanism, type Parameters, signMechanism, wrapMechanism } from './operations/mechanisms.ts'
-import { rowNamed } from './partitions/mechanism-table.ts'
+import { rowNamed, rowsThat } from './partitions/mechanism-table.ts'
 import { cipherName, generateName, macName, signName, wrapName } from './partitions/mechanisms.ts'
 import type { AlgorithmName, KeyType, MechanismName } from './partitions/partition.ts'
 import { softwareMechanisms } from './partitions/software/mechanisms.ts'
@@ -53,6 +54,15 @@ ${signatures()}
 ### MAC
 
 ${macs()}
+
+### Derive Key
+
+${derivations()}
+
+A new key is the beginning of what the method gives; one that is longer is refused. HASH is of the one object's value, HMAC and HKDF take the object as the key
+and Derivation Data, or a second object that is Secret Data, as the data. ENCRYPT without an Initialization Vector takes zeros; modes with a tag do not derive. In
+the methods of SP 800-108 the number of a block stands before Derivation Data, and the length of the output in bits after it, both 32 bits long. PBKDF2 takes ${mostIterations.toLocaleString('en')}
+iterations at most. Key agreement takes a private and a public key of one curve, and gives the shared secret as it is; tokens give all of it only.
 
 ### Hash
 
@@ -240,6 +250,18 @@ function wraps(): string {
       return 'wrap' in mechanism && type.algorithm !== 'AES' ? undefined : wrapName(type.algorithm, mechanism)
     }),
   )
+}
+
+function derivations(): string {
+  const rows = rowsThat('derive').map(({ name, keys, kmip: { derivationMethod, blockCipherMode, hashingAlgorithm } }) => {
+    const said = [
+      ...(derivationMethod === undefined ? [] : [shown('DerivationMethod', derivationMethod)]),
+      ...(hashingAlgorithm === undefined ? [] : [`Hashing Algorithm ${shown('HashingAlgorithm', hashingAlgorithm)}`]),
+      ...(blockCipherMode === undefined ? [] : [`Block Cipher Mode ${shown('BlockCipherMode', blockCipherMode)}`]),
+    ]
+    return [keys.map((key) => shown('CryptographicAlgorithm', key)).join(', ') || 'any', said.join(', '), ...had(name)]
+  })
+  return table(['key', 'asked for', 'mechanism', 'software', 'PKCS #11'], rows)
 }
 
 function signatures(): string {

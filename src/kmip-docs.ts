@@ -129,13 +129,18 @@ const oldestFirst: readonly Version[] = [...servedVersions].reverse()
 function operationsTable(): string {
   const rows = (Object.keys(operations) as OperationName[]).map((name) => {
     const row: OperationRow = operations[name]
-    const { permission, needsObject, placeholder } = operationTable[name]
+    const { permission, also, needsObject, placeholder } = operationTable[name]
     const roleOfPlaceholder = [...(needsObject ? ['reads'] : []), ...(placeholder === undefined ? [] : ['sets'])].join(', ')
     return [
       enumerations.Operation[name].name,
       span(row),
       row.clause,
-      permission === 'none' || permission === 'own' ? 'none' : `\`${permission}\``,
+      permission === 'none' || permission === 'own'
+        ? 'none'
+        : [permission, also]
+            .filter(Boolean)
+            .map((one) => `\`${one}\``)
+            .join(', '),
       roleOfPlaceholder,
     ]
   })
@@ -143,8 +148,8 @@ function operationsTable(): string {
 }
 
 const madeBy: Partial<Record<EnumerationValue<'ObjectType'>, string>> = {
-  SymmetricKey: 'Create, Register',
-  SecretData: 'Create, Register',
+  SymmetricKey: 'Create, Derive Key, Register',
+  SecretData: 'Create, Derive Key, Register',
   PublicKey: 'Create Key Pair, Register',
   PrivateKey: 'Create Key Pair, Register',
 }

@@ -53,6 +53,8 @@ export type Permission = 'create' | 'read' | 'use' | 'locate' | 'attributes' | '
 export interface OperationEntry<O extends OperationName> {
   readonly handler: (context: Context, request: RequestPayload<O>) => Promise<ResponsePayload<O>>
   readonly permission: Permission
+  /** Another one that it needs beside that. */
+  readonly also?: Permission
   /** Whether a request that names no object means the ID Placeholder (KMIP 2.1 §5.4). The dispatcher fills `uniqueIdentifier` in. */
   readonly needsObject: boolean
   /**

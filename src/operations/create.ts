@@ -15,7 +15,7 @@ export async function create(context: Context, request: RequestPayload<'Create'>
   if (objectType !== 'SymmetricKey' && objectType !== 'SecretData')
     throw new KmipError('InvalidObjectType', `Create makes Symmetric Keys and Secret Data, not a ${objectType}.`)
   const attributes = await withTemplates(context, request.templates, request.attributes)
-  const { given, type, form } = objectType === 'SymmetricKey' ? symmetricKey(attributes) : secretData(attributes)
+  const { given, type, form } = wantedKey(objectType, attributes)
   checkGiven(given, objectType)
   checkQuantumSafe(given, type)
   const policy = requestedPolicy(context, given)
@@ -54,10 +54,16 @@ const defaultLengths: Partial<Record<AlgorithmName, number>> = {
 /** Random bytes of Secret Data, in bits, when the request is silent. */
 const defaultSecretLength = 256
 
-interface Wanted {
+/** What a request asks for, for Create and Derive Key. */
+export interface Wanted {
   readonly given: readonly AttributeInstance[]
   readonly type: KeyType
   readonly form: ObjectForm
+}
+
+/** The attributes with the defaults for what they leave out, and what they make. @throws KmipError KeyFormatTypeNotSupported. */
+export function wantedKey(objectType: 'SymmetricKey' | 'SecretData', attributes: readonly AttributeInstance[]): Wanted {
+  return objectType === 'SymmetricKey' ? symmetricKey(attributes) : secretData(attributes)
 }
 
 function symmetricKey(attributes: readonly AttributeInstance[]): Wanted {
@@ -85,7 +91,7 @@ function secretData(attributes: readonly AttributeInstance[]): Wanted {
 }
 
 /** Quantum Safe is a promise (KMIP 2.1 §4.45): a symmetric key keeps it from 256 bits on. */
-function checkQuantumSafe(given: readonly AttributeInstance[], type: KeyType): void {
+export function checkQuantumSafe(given: readonly AttributeInstance[], type: KeyType): void {
   if (givenValue(given, 'QuantumSafe') === true && type.length < 256)
     throw new KmipError('GeneralFailure', `${type.algorithm} with ${type.length} bits is not quantum safe; ask for 256 bits.`)
 }

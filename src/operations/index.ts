@@ -7,6 +7,7 @@ import { create } from './create.ts'
 import { createKeyPair } from './create-key-pair.ts'
 import { decrypt } from './decrypt.ts'
 import { deleteAttribute } from './delete-attribute.ts'
+import { deriveKey } from './derive-key.ts'
 import { destroy } from './destroy.ts'
 import { discoverVersions } from './discover-versions.ts'
 import { encrypt } from './encrypt.ts'
@@ -57,6 +58,15 @@ export const operationTable: { readonly [O in OperationName]: OperationEntry<O> 
   },
   Decrypt: { handler: decrypt, permission: 'use', needsObject: true, later: 'possible' },
   DeleteAttribute: { handler: deleteAttribute, permission: 'attributes', needsObject: true, later: 'possible' },
+  DeriveKey: {
+    handler: deriveKey,
+    permission: 'create',
+    // What is derived tells of its base what an encryption or a MAC would.
+    also: 'use',
+    needsObject: false,
+    later: 'possible',
+    placeholder: (response) => asText(response.uniqueIdentifier),
+  },
   Destroy: { handler: destroy, permission: 'lifecycle', needsObject: true, later: 'possible' },
   DiscoverVersions: { handler: discoverVersions, permission: 'none', needsObject: false },
   Encrypt: { handler: encrypt, permission: 'use', needsObject: true, later: 'possible' },

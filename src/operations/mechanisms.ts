@@ -48,6 +48,11 @@ const hmacs: ReadonlyMap<AlgorithmName, HashName> = new Map(
   rowsThat('mac').flatMap(({ keys, hash }) => (hash === undefined ? [] : keys.map((algorithm) => [algorithm, hash] as const))),
 )
 
+/** The hash of keys for an HMAC; undefined for other keys. */
+export function hmacHash(algorithm: AlgorithmName): HashName | undefined {
+  return hmacs.get(algorithm)
+}
+
 /** Length of a digest in bytes. */
 const digestSizes: Partial<Record<HashName, number>> = Object.fromEntries(hashNames.map((hash) => [hash, hashes[hash]?.size]))
 

@@ -11,6 +11,8 @@ import { keyHandle } from './object-store.ts'
 type Facts = Pick<NewObject, 'objectType' | 'given' | 'form' | 'key' | 'found' | 'policy'> & {
   /** True when the server made the value: it then has an Original Creation Date and a generator. */
   readonly generated: boolean
+  /** Of a generated value that comes not from the partition's own generator. */
+  readonly generator?: StructureValue<'RNGParameters'>
   /** For a value that has no key here, or whose digest its partition cannot make. */
   readonly digests?: readonly StructureValue<'Digest'>[] | undefined
   /** The Protection Storage Masks that the request permits; any when empty or absent. */
@@ -36,7 +38,7 @@ export async function addManagedObject(context: Context, facts: Facts): Promise<
     key: facts.key,
     digests: facts.digests ?? (await digestsOf(context, uniqueIdentifier, facts.key, facts.form.keyFormatType)),
     ...(facts.found === undefined ? {} : { found: facts.found }),
-    generatedBy: facts.generated ? rngParameters(partition) : undefined,
+    generatedBy: facts.generated ? (facts.generator ?? rngParameters(partition)) : undefined,
     protectionStorageMask: chooseStorage(partition, facts.permitted),
     policy: facts.policy,
   })

@@ -19,6 +19,10 @@ const repeatable: { readonly [O in RepeatableOperation]: Repeatable<O> } = {
       publicKeyUniqueIdentifier,
     }),
   },
+  DeriveKey: {
+    identifiers: ({ uniqueIdentifier }) => [uniqueIdentifier],
+    answer: ([uniqueIdentifier = '']) => ({ uniqueIdentifier }),
+  },
   Register: {
     identifiers: ({ uniqueIdentifier }) => [uniqueIdentifier],
     answer: ([uniqueIdentifier = '']) => ({ uniqueIdentifier }),

@@ -243,7 +243,8 @@ class Run<C extends Caller> {
       if ('error' in item) throw item.error
       const entry = this.#doors.entry(item.operation) as OperationEntry<OperationName> | undefined
       if (entry === undefined) throw new KmipError('OperationNotSupported', `This server does not serve ${item.operation}.`)
-      if (entry.permission !== 'none' && entry.permission !== 'own') demand(this.#identity, entry.permission)
+      for (const permission of [entry.permission, entry.also ?? 'none'])
+        if (permission !== 'none' && permission !== 'own') demand(this.#identity, permission)
       if (spend !== undefined) await spend(dataLength(item.payload))
       const payload = this.#resolved(item.operation, entry, item.payload as RequestPayload<OperationName>)
       const later = await this.#later(item, entry, payload, attempt)

@@ -1,6 +1,6 @@
 /** What an identity may be allowed; the operation table says which one each operation needs. */
 export const permissions = {
-  create: 'make objects or bring them in: Create, Create Key Pair, Register',
+  create: 'make objects or bring them in: Create, Create Key Pair, Derive Key, Register',
   locate: 'find objects and see their attributes: Locate, Get Attributes, Get Attribute List',
   read: 'take objects out: Get, Export',
   use: 'encrypt, decrypt, sign, verify, MAC inside the partition',

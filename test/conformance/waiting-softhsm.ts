@@ -9,6 +9,9 @@ const inBoth = (folder: string, names: readonly string[]) => [
   ...names.map((name) => `v2.1/${folder}/${name}-21.xml`),
 ]
 
+const derived = (number: number) =>
+  ['1.0', '1.4'].map((version) => `v${version}/testcases/TC-DERIVEKEY-${number}-${version.replace('.', '')}.xml`)
+
 /** The official cases that pass on a software partition and are refused by SoftHSM 2.6. */
 export const refusedBySoftHsm: Readonly<Record<string, Lacking>> = {
   'HMAC by a key that is shorter than the hash': {
@@ -24,6 +27,9 @@ export const refusedBySoftHsm: Readonly<Record<string, Lacking>> = {
   },
   'padding for ECB': { says: /no mechanism AES-ECB with padding PKCS5/, cases: inBoth('mandatory', ['CS-BC-M-8', 'CS-BC-M-9']) },
   ChaCha20: { says: /no mechanism ChaCha20\./, cases: [1, 2, 3].map((number) => `v2.1/mandatory/CS-BC-M-CHACHA20-${number}-21.xml`) },
+  'keys derived by a hash': { says: /no mechanism DERIVE-HASH-SHA_256\./, cases: derived(1) },
+  'keys derived by an HMAC': { says: /no mechanism DERIVE-HMAC\./, cases: derived(2) },
+  'keys derived from a password': { says: /no mechanism DERIVE-PBKDF2\./, cases: [3, 4, 5].flatMap(derived) },
   'ChaCha20-Poly1305': { says: /no mechanism ChaCha20-Poly1305\./, cases: ['v2.1/mandatory/CS-BC-M-CHACHA20POLY1305-1-21.xml'] },
   'nothing: keys in a token have a Protection Storage Mask of Hardware, where the case has Software': {
     says: undefined,

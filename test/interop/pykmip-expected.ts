@@ -162,9 +162,14 @@ const steps: Readonly<Record<string, Outcomes>> = {
   'modify length': readOnly,
   'delete state': readOnly,
 
+  // derived
+  'derive key by HASH': { '1.0': 'made' },
+  'derived by HASH': { '1.0': true },
+  'derive key by HMAC': { '1.0': 'made' },
+  'derived by HMAC': { '1.0': true },
+
   // unlisted
   rekey: { '1.0': notSupported },
-  'derive key': { '1.0': notSupported },
   'set attribute': { '2.0': notSupported },
   'get an unknown identifier': unknown,
   'destroy an unknown identifier': unknown,

@@ -336,13 +336,26 @@ def deleted(c, uid, name):
     return c.delete_attribute(uid, current_attribute=core_objects.CurrentAttribute(current))[0] == uid
 
 
+def derived(c):
+    base = c.create(Algorithm.AES, 256, cryptographic_usage_mask=[Mask.DERIVE_KEY])
+    c.activate(base)
+    secret = c.get(base).value
+    hmac_key = {"cryptographic_parameters": {"hashing_algorithm": enums.HashingAlgorithm.SHA_256}, "derivation_data": b"context"}
+    hashed = {"cryptographic_parameters": {"hashing_algorithm": enums.HashingAlgorithm.SHA_256}}
+    for method, parameters, expected in (
+        (enums.DerivationMethod.HASH, hashed, hashlib.sha256(secret).digest()),
+        (enums.DerivationMethod.HMAC, hmac_key, hmac.digest(secret, b"context", "sha256")),
+    ):
+        kind = dict(cryptographic_length=128, cryptographic_algorithm=Algorithm.AES)
+        uid = made("derive key by " + method.name, lambda: c.derive_key(enums.ObjectType.SYMMETRIC_KEY, [base], method, parameters, **kind))
+        if uid is not None:
+            outcomes["derived by " + method.name] = c.get(uid).value == expected[:16]
+
+
 def unlisted(c):
     """Operations that PyKMIP can ask for and this server does not list, and identifiers that nobody has."""
     uid = c.create(Algorithm.AES, 128)
     step("rekey", lambda: c.rekey(uid))
-    hashed = {"cryptographic_parameters": {"hashing_algorithm": enums.HashingAlgorithm.SHA_256}}
-    method = enums.DerivationMethod.HASH
-    step("derive key", lambda: c.derive_key(enums.ObjectType.SYMMETRIC_KEY, [uid], method, hashed, cryptographic_length=128))
     if not has_templates(c):
         step("set attribute", lambda: c.set_attribute(uid, attribute_name="Sensitive", attribute_value=True))
     step("get an unknown identifier", lambda: c.get("no-such-object").value.hex())
@@ -356,6 +369,7 @@ sections = {
     "key-pairs": key_pairs,
     "registered": registered,
     "attributes": attribute_changes,
+    "derived": derived,
     "unlisted": unlisted,
 }
 

@@ -64,6 +64,7 @@ async function made(client: RawClient, payload: RequestPayload<'Create'>): Promi
 
 const gcm = { blockCipherMode: 'GCM', tagLength: 16 } as const
 const data = Buffer.alloc(16, 7)
+const sha256 = { cryptographicParameters: { hashingAlgorithm: 'SHA_256' as const }, derivationData: [] }
 const comment = { name: 'Comment', value: 'mine' } as const
 const wrapWith = (uniqueIdentifier: string) => ({
   wrappingMethod: 'Encrypt' as const,
@@ -102,6 +103,15 @@ const naming: { readonly [O in OperationName]?: readonly ((id: string) => Reques
   DeleteAttribute: [
     (uniqueIdentifier) => ({ uniqueIdentifier, reference: 'Name' }),
     (uniqueIdentifier) => ({ uniqueIdentifier, currentAttribute: named('foreign key') }),
+  ],
+  DeriveKey: [
+    (id) => ({ ...aesKey, uniqueIdentifiers: [id], derivationMethod: 'HASH', derivationParameters: sha256 }),
+    (id) => ({
+      ...aesKey,
+      uniqueIdentifiers: [foreignPair.privateKey, id],
+      derivationMethod: 'AsymmetricKey',
+      derivationParameters: sha256,
+    }),
   ],
   Destroy: [(uniqueIdentifier) => ({ uniqueIdentifier })],
   Encrypt: [(uniqueIdentifier) => ({ uniqueIdentifier, cryptographicParameters: { ...gcm, randomIv: true }, data })],

@@ -37,6 +37,11 @@ const lackedByBoth: Refusals = {
   ...each(lacks(/mechanism GENERATE-Ed448/), ['create: Create Key Pair, EC on CURVE448']),
   ...each(lacks(/mechanism GENERATE-X25519/), ['create: Create Key Pair, ECDH on CURVE25519']),
   ...each(lacks(/mechanism GENERATE-X448/), ['create: Create Key Pair, ECDH on CURVE448']),
+  ...each(lacks(/mechanism DERIVE-HMAC\./), [
+    'derive-key: HMAC of Derivation Data, or of a second object’s value',
+    'derive-key: an HMAC key knows its own hash',
+  ]),
+  ...each(lacks(/mechanism DERIVE-PBKDF2\./), ['derive-key: PBKDF2 of Secret Data, with HMAC-SHA-1 where no hash is named']),
   ...each(lacks(/mechanism HASH-SHA3_512/), ['hash: hashes with SHA3_512']),
   ...each(lacks(/mechanism HMAC-SHA3_256/), ['mac: HMAC_SHA3_256, by the key’s algorithm or the request’s']),
   ...each(lacks(/mechanism WRAP-AES-CBC/), ['get: wraps with a cipher, and answers the IV']),
@@ -61,6 +66,13 @@ export const softHsmOperationRefusals: Refusals = {
     'mac: counts Usage Limits, and refuses without them',
     'streams: MAC and MAC Verify; the MAC to verify comes with the first part or the last',
   ]),
+  ...each(lacks(/mechanism DERIVE-HASH-SHA_256\./), [
+    'derive-key: HASH of a key: the beginning of the digest',
+    'derive-key: Secret Data is derived too',
+    'derive-key: base and derived key link to each other, and nothing random is claimed',
+    'derive-key: a derivation is a use of its base: Usage Limits count it',
+    'derive-key: Derive Key refuses more than the method gives',
+  ]),
   ...each(lacks(/RSA-OAEP with SHA_\d+, mask SHA_\d+(, label)?: the device says CKR_ARGUMENTS_BAD/), [
     'decrypt: RSA, OAEP with SHA-256, there and back',
     'decrypt: RSA, OAEP with SHA-384, which then serves MGF1 too, there and back',
@@ -81,5 +93,6 @@ export const nssOperationRefusals: Refusals = {
     'sign: signs and verifies: ECDSA',
     'sign: signs and verifies: ECDSA by name',
     'sign: refuses what cannot be signed with',
+    'derive-key: Asymmetric Key: both sides come to the same key, whichever order names the two objects',
   ]),
 }
