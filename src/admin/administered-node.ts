@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../operations/object-store.ts'
-import type { Partition } from '../partitions/index.ts'
-import type { Registry, SoftwarePartitionDefinition, TenantId, TurnProgress } from '../tenants/index.ts'
+import type { Partition, RootSource } from '../partitions/index.ts'
+import type { Holdings, Registry, SoftwarePartitionDefinition, TenantId, TurnProgress } from '../tenants/index.ts'
 
 /** A client's certificate and its issuer's, PEM. */
 export interface IssuedCertificate {
@@ -68,6 +68,10 @@ export interface AdministeredNode {
   status(): Promise<NodeStatus>
   /** The keys of a new software partition, sealed under this node's root secret. @throws when there is none, saying what to do */
   newSoftwarePartition(name: string): Promise<SoftwarePartitionDefinition>
+  /** Where this node has the root secret of software partitions from. */
+  readonly root: RootSource
+  /** What each node of the cluster told of its partitions, by name. */
+  holdings(): ReadonlyMap<string, Holdings>
   /** Open in the process that serves it. @throws KmipError saying what its device lacks */
   partition(name: string): Promise<Partition>
   /** After a PKCS #11 partition was added: resolves when it can be used. @throws when it cannot be opened here */

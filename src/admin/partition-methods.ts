@@ -3,6 +3,7 @@ import type { PartitionDefinition } from '../tenants/index.ts'
 import type { AdminMethod } from './admin-server.ts'
 import type { AdministeredNode } from './administered-node.ts'
 import { checked, text } from './parameters.ts'
+import { protectionOf } from './partition-protection.ts'
 import { turnState } from './turn-methods.ts'
 
 const named = z.strictObject({ partition: text })
@@ -60,7 +61,18 @@ async function shown(node: AdministeredNode, name: string) {
   const { epoch, mechanisms, details } = await (await node.partition(name)).describe()
   const tenants = (await node.registry.listTenants()).filter(({ partition }) => partition === name).map(({ id }) => id)
   const { turn } = await turnState(node, name)
-  return { ...described(definition), tenants, epoch, turn, details, mechanisms }
+  const protection = protectionOf(definition, node.root, details)
+  return { ...described(definition), tenants, epoch, turn, details, ...protection, ...(await nodesOf(node, name)), mechanisms }
+}
+
+/** In a cluster, what each of its nodes has of the partition. */
+async function nodesOf({ cluster, holdings }: AdministeredNode, partition: string) {
+  if (cluster === undefined) return {}
+  const told = holdings()
+  const { members } = await cluster.state()
+  return {
+    nodes: members.map(({ name: node }) => ({ node, ...(told.get(node)?.[partition] ?? { problem: 'it has not told yet' }) })),
+  }
 }
 
 /** A definition without its sealed keys. */

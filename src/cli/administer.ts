@@ -9,9 +9,10 @@ import { ObjectStore } from '../operations/object-store.ts'
 import { connectHsm, type HsmConnection, hasRoot } from '../partitions/index.ts'
 import { ObjectCache } from '../server/object-cache.ts'
 import { Records } from '../server/object-records.ts'
-import { formatOf, tenantSpace } from '../store/index.ts'
-import { OpenPartitions, wrappingOf } from '../tenants/index.ts'
+import { formatOf, systemSpace, tenantSpace } from '../store/index.ts'
+import { HoldingsBoard, OpenPartitions, wrappingOf } from '../tenants/index.ts'
 import { addressText } from './place.ts'
+import { tellHoldings } from './tell-holdings.ts'
 import { version } from './version.ts'
 
 /** Opens the admin API of a running node on its data folder's socket. */
@@ -40,6 +41,8 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
       definition.kind === 'pkcs11' && hsm !== undefined ? hsm.partition(definition.name) : node.openPartition(definition),
     tenantSpace,
   )
+  const board = new HoldingsBoard(ledger, replica, systemSpace)
+  const endTelling = tellHoldings(node, board, (name) => partitions.open(name))
   const cache = new ObjectCache()
   const addresses = (name: 'kmip' | 'https') =>
     config.listen[name].map((address, index) =>
@@ -67,6 +70,8 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
           )
         return await node.epochs.newPartition(name)
       },
+      root: node.root.source,
+      holdings: () => board.read(),
       partition: (name) => partitions.open(name),
       takePartition: async (name) => {
         await tellHsm(node)
@@ -123,6 +128,7 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
       cluster: node.cluster === undefined ? undefined : administeredCluster(node, node.cluster),
     },
     close: async () => {
+      endTelling()
       await partitions.close()
       await hsm?.close()
     },

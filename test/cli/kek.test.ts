@@ -72,6 +72,12 @@ test('the keys of a partition go to another token, and a node that is told of it
   t.deepEqual(await after.call('Get', { uniqueIdentifier }), shown)
   await after.call('Create', newKey('made there'))
   after.close()
-  const { details } = (await callAdmin(data, 'partition.show', { partition: 'bank' })) as { details: Record<string, string> }
+  const { details, keysLie, protects } = (await callAdmin(data, 'partition.show', { partition: 'bank' })) as {
+    details: Record<string, string>
+    keysLie: string
+    protects: string[]
+  }
+  t.is(keysLie, 'in the token; they never leave the token')
+  t.regex(protects.join('\n'), /security officer does not trust \(it was tried\)\nwho has the token and its PIN can take every key/)
   t.like(details, { token: 'target', 'trusted wrapping': 'enforced', 'own keys': 'never leave the token' })
 })

@@ -38,19 +38,43 @@ function configure(name: string, root: string): string {
   return data
 }
 
+interface Shown {
+  readonly details: Readonly<Record<string, string>>
+  readonly protects: readonly string[]
+}
+
 const ofToken = (pin: string) => `{ pkcs11: { module: ${module}, token: ${token}, pinFile: ${pin} } }`
 const secret = '5ec2e7'.padEnd(64, '1')
 
-for (const { name, root, made, shown } of [
-  { name: 'key-file', root: `{ keyFile: ../elsewhere.key }`, made: [], shown: /^key file .*elsewhere\.key$/ },
+for (const { name, root, made, shown, protection } of [
+  {
+    name: 'key-file',
+    root: `{ keyFile: ../elsewhere.key }`,
+    made: [],
+    shown: /^key file .*elsewhere\.key$/,
+    protection: /with the key file OPENS EVERY KEY/,
+  },
   {
     name: 'passphrase',
     root: `{ passphraseFile: ${words} }`,
     made: ['root.sealed'],
     shown: /^passphrase in .*words, with .*root\.sealed$/,
+    protection: /passphrases can be tried on it \(scrypt, 128 MiB for each\)$/,
   },
-  { name: 'command', root: `{ command: [/bin/echo, "${secret}"] }`, made: [], shown: /^command \/bin\/echo$/ },
-  { name: 'token', root: ofToken(pinFile), made: ['root.sealed'], shown: /^sealed in .*root\.sealed by token root$/ },
+  {
+    name: 'command',
+    root: `{ command: [/bin/echo, "${secret}"] }`,
+    made: [],
+    shown: /^command \/bin\/echo$/,
+    protection: /unless its holder can have the secret from the same command$/,
+  },
+  {
+    name: 'token',
+    root: ofToken(pinFile),
+    made: ['root.sealed'],
+    shown: /^sealed in .*root\.sealed by token root$/,
+    protection: /opens no key without the token and its PIN$/,
+  },
 ])
   test.serial(`${name}: init makes what is needed, keys outlast a restart, and no root secret lies in the folder`, async (t) => {
     const data = configure(name, root)
@@ -76,8 +100,9 @@ for (const { name, root, made, shown } of [
     await t.notThrowsAsync(after.call('Get', { uniqueIdentifier }))
     after.close()
     const { partition } = (await callAdmin(data, 'tenant.show', { tenant: 'bank' })) as { partition: string }
-    const { details } = (await callAdmin(data, 'partition.show', { partition })) as { details: Record<string, string> }
+    const { details, protects } = (await callAdmin(data, 'partition.show', { partition })) as Shown
     t.regex(details['root secret'] ?? '', shown)
+    t.regex(protects[1] ?? '', protection)
     // The module was in a process that is gone already.
     t.deepEqual(Object.keys(((await callAdmin(data, 'node.status')) as { processes: object }).processes).sort(), ['node', 'worker-1'])
     t.false(readFileSync(`/proc/${second.pid}/maps`, 'utf8').includes('softhsm'))

@@ -76,6 +76,14 @@ test.serial('a passphrase: nodes have it themselves, and one whose secret is ano
   const [first, second, third] = nodes.nodes.map(({ data }) => data) as [string, string, string]
   t.deepEqual([first, second, third].map(rootFiles), [['root.sealed'], ['root.sealed'], []])
   t.true(await sharesKeys(nodes))
+  t.deepEqual(
+    (await shownAt(second)).map(([node, how]) => [node, how?.replaceAll(folder.path, '')]),
+    [
+      ['node-1', 'passphrase in /words, with /by-passphrase/node-1/root.sealed'],
+      ['node-2', 'passphrase in /words, with /by-passphrase/node-2/root.sealed'],
+      ['node-3', 'command /bin/cat'],
+    ],
+  )
 
   for (const [name, root, problem] of [
     ['wrong-command', `{ command: [/bin/echo, "${'ab'.repeat(32)}"] }`, /this node's root secret is another than the cluster's/],
@@ -108,6 +116,16 @@ test.serial('a key file: the secret is given to who joins, and kept as its confi
   const secret = readFileSync(join(first, 'root.key'), 'utf8').trim()
   t.false(readFileSync(join(second, 'root.sealed'), 'utf8').includes(secret))
 })
+
+/** How each node has the tenant's partition, once all have told. */
+async function shownAt(data: string): Promise<(readonly [node: string, root: string | undefined])[]> {
+  const { partition } = (await callAdmin(data, 'tenant.show', { tenant: 'bank' })) as { partition: string }
+  for (let patience = 50; ; patience--) {
+    const { nodes } = (await callAdmin(data, 'partition.show', { partition })) as { nodes: { node: string; root?: string }[] }
+    if (patience === 0 || nodes.every(({ root }) => root !== undefined)) return nodes.map(({ node, root }) => [node, root] as const).sort()
+    await sleep(100)
+  }
+}
 
 async function members(data: string): Promise<number> {
   return ((await callAdmin(data, 'cluster.status')) as { members: readonly unknown[] }).members.length

@@ -1,3 +1,4 @@
+import type { Holding } from '../../tenants/index.ts'
 import { type Command, CommandError, flagOption } from '../command.ts'
 import { askNode, dataWords } from '../place.ts'
 import { tokenOf, tokenOptions, tokenUsage } from '../token-options.ts'
@@ -77,7 +78,9 @@ export const partitionList: Command = {
 export const partitionShow: Command = {
   name: 'partition show',
   usage: 'NAME',
-  summary: 'Open a partition and show its device, epoch and mechanisms.',
+  summary: 'Open a partition and show its device, epoch, mechanisms, and what it protects against.',
+  details: `Shown as it is on this node, where "root secret" says how this node has it; in a cluster every node is listed with how it has the partition. What
+is said of the token was tried, not read from its manual.`,
   arity: [1, 1],
   options: {},
   async run(invocation) {
@@ -87,12 +90,15 @@ export const partitionShow: Command = {
         readonly epoch: number
         readonly turn: { readonly phase: string; readonly to: number } | null
         readonly details: Readonly<Record<string, string>>
+        readonly keysLie: string
+        readonly protects: readonly string[]
+        readonly nodes?: readonly ({ readonly node: string } & Holding)[]
         readonly mechanisms: readonly string[]
         readonly pinFile?: string
       }
     >(invocation, 'partition.show', { partition })
     if (invocation.output.isJson) return invocation.output.json(shown)
-    const { kind, tenants, epoch, turn, details, mechanisms, pinFile } = shown
+    const { kind, tenants, epoch, turn, details, keysLie, protects, nodes = [], mechanisms, pinFile } = shown
     invocation.output.details({
       partition: shown.partition,
       kind,
@@ -103,8 +109,21 @@ export const partitionShow: Command = {
       ...(pinFile === undefined ? {} : { 'PIN file': pinFile }),
     })
     invocation.output.line()
+    for (const sentence of [`Its own keys lie ${keysLie}.`, ...protects.map((one) => `- ${one}`)]) invocation.output.line(`  ${sentence}`)
+    invocation.output.line()
+    invocation.output.table(
+      ['node', 'has it by'],
+      nodes.map(({ node, ...holding }) => [node, holdingText(holding)]),
+      nodes,
+    )
+    if (nodes.length > 0) invocation.output.line()
     invocation.output.table(['mechanism', 'of'], families(mechanisms), mechanisms)
   },
+}
+
+function holdingText({ token, serial, root, problem }: Holding): string {
+  if (problem !== undefined) return `not now: ${problem}`
+  return token === undefined ? (root ?? '') : `token ${token} (${serial})`
 }
 
 /** Mechanisms by their first word, in lines that fit a terminal. */
