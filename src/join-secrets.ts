@@ -53,7 +53,7 @@ const shared = (folder: DataFolder) =>
     peerAuthorityKey: join(clusterAuthority(folder), 'ca-key.pem'),
   }) as const
 
-/** Fingerprints of what every node has alike, where an operator runs etcd and no node lets another in, and for backups. They reveal nothing. */
+/** Fingerprints of what every node has alike, where an operator runs etcd and no node lets another in. They reveal nothing. */
 export async function fingerprintsOfShared(folder: DataFolder, root: NodeRoot): Promise<SharedSecrets> {
   const { clientAuthority } = shared(folder)
   const fingerprint = await root.fingerprint()
@@ -65,6 +65,13 @@ export async function fingerprintsOfShared(folder: DataFolder, root: NodeRoot): 
         .digest('hex'),
     }),
   }
+}
+
+/** For backups: also the names of the epoch secrets, without which software partitions do not open. */
+export async function fingerprintsForBackup(folder: DataFolder, root: NodeRoot): Promise<SharedSecrets> {
+  const files = new EpochSecretFiles(folder.epochSecrets)
+  const named = files.list().map((file) => [relative(folder.root, files.path(file)), file.secretId])
+  return { ...(await fingerprintsOfShared(folder, root)), ...Object.fromEntries(named) }
 }
 
 /** What the root secret is called wherever it comes from: its file's name, where it lies in one. */

@@ -111,7 +111,21 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
     runOnce: node === undefined ? runAlone : runOnceOf(new Claims({ ledger, replica, space: systemSpace })),
   })
   await Promise.race([secrets.look().catch(() => undefined), sleep(firstLook, undefined, { ref: false })])
-  const watching = watchSecrets(secrets, replica, log)
+  const tidied = new Map<string, number>()
+  /** A node may have a token of its own, so each destroys what it has of epochs that are over: once for each epoch, when its token has the current one. */
+  const tidyTokens = async () => {
+    for (const [name, { value }] of settings.view().partitions) {
+      const { kind, epoch = 1, turn } = value
+      if (kind !== 'pkcs11' || epoch === 1 || (turn !== undefined && turn.phase !== 'destroying') || tidied.get(name) === epoch) continue
+      await (await open(name)).dropEarlierEpochs?.()
+      tidied.set(name, epoch)
+    }
+  }
+  const look = async () => {
+    await secrets.look()
+    await tidyTokens()
+  }
+  const watching = watchEpochs(look, replica, log)
 
   return {
     progress,
@@ -181,17 +195,30 @@ function runOnceOf(claims: Claims): RunOnce {
 const beatEvery = 1000
 
 /** Looks once a second, as long as anything was stored since the last look. */
-function watchSecrets(secrets: EpochSecrets, replica: LocalReplica, log: Log): NodeJS.Timeout {
+function watchEpochs(lookOnce: () => Promise<void>, replica: LocalReplica, log: Log): NodeJS.Timeout {
   let seen = -1
+  let looking = false
+  /** Said once. */
+  let told: string | undefined
   const look = () => {
     const revision = replica.revision()
     if (revision === seen) return
-    secrets.look().then(
-      () => {
-        seen = revision
-      },
-      (error: unknown) => log.warn('epoch secrets could not be looked after', { error }),
-    )
+    if (looking) return
+    looking = true
+    lookOnce()
+      .then(
+        () => {
+          seen = revision
+          told = undefined
+        },
+        (error: Error) => {
+          if (error.message !== told) log.warn('what is left of earlier epochs could not be looked after', { error })
+          told = error.message
+        },
+      )
+      .finally(() => {
+        looking = false
+      })
   }
   look()
   const timer = setInterval(look, lookEvery)

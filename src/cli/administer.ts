@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { issueClient, loadAuthority } from '../../certs/index.ts'
 import { type AdministeredCluster, type AdministeredNode, type AdminServer, adminMethods, adminSocket, serveAdmin } from '../admin/index.ts'
 import { type ClusterNode, invite } from '../cluster/index.ts'
-import { fingerprintsOfShared } from '../join-secrets.ts'
+import { fingerprintsForBackup } from '../join-secrets.ts'
 import type { RunningNode } from '../main.ts'
 import { ObjectStore } from '../operations/object-store.ts'
 import { connectHsm, type HsmConnection, hasRoot } from '../partitions/index.ts'
@@ -177,7 +177,7 @@ function administeredCluster({ config, folder, root, epochs }: RunningNode, clus
       await epochs.board.remove(member.name)
       return member
     },
-    backUp: async (path) => cluster.backUp(path, await fingerprintsOfShared(folder, root)),
+    backUp: async (path) => cluster.backUp(path, await fingerprintsForBackup(folder, root)),
   }
 }
 

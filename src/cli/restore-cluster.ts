@@ -18,7 +18,7 @@ import {
 } from '../cluster/index.ts'
 import type { Config, HostPort } from '../config.ts'
 import { rootSource } from '../configured-root.ts'
-import { fingerprintsOfShared } from '../join-secrets.ts'
+import { fingerprintsForBackup } from '../join-secrets.ts'
 import { type DataFolder, dataFolder } from '../node-files.ts'
 import { NodeRoot } from '../node-root.ts'
 import { holdsOwnData, openStoppedReplica, withFolderTaken } from '../store/index.ts'
@@ -81,7 +81,7 @@ async function begin(config: Config, folder: DataFolder, invocation: Invocation,
   const addresses = await addressesOf(config, folder, invocation)
   if (folderState(config.data) === 'new')
     throw new CommandError(
-      `${shownPath(config.data)} is not there or empty: a backup holds keys that only root.key (or your HSM) can open. Copy root.key and pki of a node of the old cluster to it first`,
+      `${shownPath(config.data)} is not there or empty: a backup holds keys that only root.key (or your HSM) can open. Copy root.key, pki and epoch-secrets of a node of the old cluster to it first`,
     )
   const from = file ?? (await copyOwn(config, folder, invocation.output))
   const backup = openBackup(from)
@@ -107,7 +107,7 @@ async function copyOwn(config: Config, folder: DataFolder, output: Output): Prom
   for (const url of [membership.peerUrl, membership.clientUrl]) await checkFree(addressOf(url))
   const path = ownCopy(folder)
   const scratch = `${path}.etcd`
-  const secrets = await fingerprintsOfShared(folder, await NodeRoot.open(rootSource(config, folder, askPassphrase), config))
+  const secrets = await fingerprintsForBackup(folder, await NodeRoot.open(rootSource(config, folder, askPassphrase), config))
   // One that an earlier try left may be older than what the node took part in since.
   await rm(path, { force: true })
   try {
@@ -162,11 +162,11 @@ async function addressesOf(config: Config, folder: DataFolder, invocation: Invoc
 }
 
 async function checkSecrets(config: Config, folder: DataFolder, wanted: Readonly<Record<string, string>>): Promise<void> {
-  const here = await fingerprintsOfShared(folder, await NodeRoot.open(rootSource(config, folder, askPassphrase), config))
+  const here = await fingerprintsForBackup(folder, await NodeRoot.open(rootSource(config, folder, askPassphrase), config))
   for (const [name, fingerprint] of Object.entries(wanted)) {
     if (here[name] === fingerprint) continue
     const path = shownPath(folder.root)
     const what = here[name] === undefined ? 'is missing' : 'is another than the one that the keys of the backup were made under'
-    throw new CommandError(`${name} in ${path} ${what}: copy root.key and pki/ca from a node of the old cluster`)
+    throw new CommandError(`${name} in ${path} ${what}: copy root.key, pki/ca and epoch-secrets from a node of the old cluster`)
   }
 }

@@ -10,7 +10,7 @@ import { runQuietly } from '../../src/cli/quiet-run.ts'
 import type { ServedNode } from '../../src/cli/run-node.ts'
 import { enrollAt } from '../../src/cli/scratch-cluster.ts'
 import { Client } from '../../src/client/index.ts'
-import { clusterPaths, type Seeding } from '../../src/cluster/index.ts'
+import { clusterPaths, openBackup, type Seeding } from '../../src/cluster/index.ts'
 import { temporaryFolder } from '../support/command-line.ts'
 import { clusterOptions, runHere, settle } from '../support/quiet-node.ts'
 
@@ -133,10 +133,19 @@ test.serial('a node whose new cluster has not all its data does not start, and g
 test.serial('a backup is of no use without what its keys are wrapped with', async (t) => {
   const other = join(folder.path, 'other')
   await t.throwsAsync(runQuietly(clusterRestore, other, [backup], { 'accept-loss': true }), {
-    message: /not there or empty.*Copy root.key and pki/,
+    message: /not there or empty.*Copy root.key, pki and epoch-secrets/,
   })
   await runQuietly(init, other)
   await t.throwsAsync(runQuietly(clusterRestore, other, [backup], { 'accept-loss': true }), {
     message: /root.key in .* is another than the one/,
+  })
+  const header = openBackup(backup).header
+  const secret = Object.keys(header.secrets).find((name) => name.startsWith('epoch-secrets/'))
+  t.truthy(secret)
+  const without = join(folder.path, 'without-epoch-secrets')
+  for (const kept of ['root.key', 'pki']) cpSync(join(data, kept), join(without, kept), { recursive: true })
+  await runQuietly(init, without)
+  await t.throwsAsync(runQuietly(clusterRestore, without, [backup], { 'accept-loss': true }), {
+    message: new RegExp(`${secret} in .* is missing: copy root.key, pki/ca and epoch-secrets`),
   })
 })

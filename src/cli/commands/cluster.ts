@@ -104,8 +104,8 @@ export const clusterBackup: Command = {
   usage: 'FILE',
   summary: 'Write all that the cluster holds, as it is at one moment, into a new file.',
   details: `Any node writes it, while all of them serve. It holds attributes and wrapped keys; to use them a restore needs what wrapped them as well:
-root.key and pki of any node, kept apart from the backups, or the HSM. A key that is destroyed later is still in the backup: delete backups
-that are no longer needed. A lost node needs no restore: evict it, and let another join.`,
+root.key, pki and epoch-secrets of any node, kept apart from the backups, or the HSM. A key that is destroyed later is still in the backup,
+until its partition's epoch turns: from then on the backup cannot be used, so make a new one. Delete backups that are no longer needed. A lost node needs no restore: evict it, and let another join.`,
   arity: [1, 1],
   options: {},
   async run(invocation) {

@@ -26,13 +26,13 @@ export class EpochSecretFiles {
 
   /** @throws Error when the file is readable by others, or damaged */
   find(file: EpochSecretFile): Secret | undefined {
-    const path = this.#path(file)
+    const path = this.path(file)
     return existsSync(path) ? readKeyFile(path) : undefined
   }
 
   /** Durable when it returns. */
   keep(file: EpochSecretFile, secret: Secret): void {
-    this.#write(this.#path(file), Buffer.from(secret.expose()).toString('hex'))
+    this.#write(this.path(file), Buffer.from(secret.expose()).toString('hex'))
   }
 
   /** All that are here. */
@@ -46,7 +46,7 @@ export class EpochSecretFiles {
 
   /** Its bytes are written over before the file goes: as much as a program can do, on disks that write in place. */
   destroy(file: EpochSecretFile): void {
-    this.#destroy(this.#path(file))
+    this.#destroy(this.path(file))
   }
 
   /** The node's delivery key; undefined when none was made yet. */
@@ -70,7 +70,7 @@ export class EpochSecretFiles {
     return join(this.folder, 'delivery.key')
   }
 
-  #path({ partition, epoch, secretId }: EpochSecretFile): string {
+  path({ partition, epoch, secretId }: EpochSecretFile): string {
     return join(this.folder, `${partition}.${epoch}.${secretId}`)
   }
 
