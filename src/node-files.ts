@@ -33,6 +33,8 @@ export interface DataFolder {
   readonly keyFile: string
   /** The same, sealed by a passphrase or a token, where the configuration says so. */
   readonly sealedRoot: string
+  /** There while the root secret is being changed: `tresor root change`. */
+  readonly rootChange: string
   /** Secrets of the epochs of software partitions, and this node's delivery key; each a file of mode 0600. */
   readonly epochSecrets: string
   readonly cluster: string
@@ -50,6 +52,7 @@ export function dataFolder({ data, cluster }: Pick<Config, 'data' | 'cluster'>):
     clients: join(data, 'clients'),
     keyFile: join(data, 'root.key'),
     sealedRoot: join(data, 'root.sealed'),
+    rootChange: join(data, 'root.change'),
     epochSecrets: join(data, 'epoch-secrets'),
     cluster: cluster?.folder ?? join(data, 'cluster'),
     run: join(data, 'run'),

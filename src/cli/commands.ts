@@ -9,6 +9,7 @@ import { keyList, keyShow } from './commands/key.ts'
 import { reload, status } from './commands/node.ts'
 import { partitionAdd, partitionList, partitionRemove, partitionShow } from './commands/partition.ts'
 import { partitionTurnEpoch } from './commands/partition-turn.ts'
+import { rootChange } from './commands/root.ts'
 import { ruleAdd, ruleList, ruleRemove } from './commands/rule.ts'
 import { serve } from './commands/serve.ts'
 import { start } from './commands/start.ts'
@@ -50,6 +51,7 @@ export const commands: readonly Command[] = [
   partitionExportKek,
   partitionImportKek,
   partitionRemove,
+  rootChange,
   clusterInit,
   clusterInvite,
   clusterJoin,

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { type AdminServer, callAdmin, type NodeStatus } from '../admin/index.ts'
 import type { Config, HostPort } from '../config.ts'
 import { type RunningNode, startNode } from '../main.ts'
+import { dataFolder } from '../node-files.ts'
 import { administer } from './administer.ts'
 import { askPassphrase } from './ask-passphrase.ts'
 import { CommandError } from './command.ts'
@@ -24,6 +26,8 @@ export async function runNode(config: Config, choices: { readonly insecure: bool
   checkCertificate(config)
   if (!choices.insecure) checkExposure(config)
   await refuseSecond(config.data)
+  if (existsSync(dataFolder(config).rootChange))
+    throw new CommandError(`a change of the root secret was begun in ${shownPath(config.data)}; finish it: tresor root change`)
   for (const address of [...config.listen.kmip, ...config.listen.https]) await checkFree(address)
   const node = await startNode(withListenedHosts(config), { askPassphrase })
   let admin: AdminServer
@@ -53,7 +57,7 @@ function withListenedHosts(config: Config): Config {
 }
 
 /** @throws CommandError when a node runs on this folder */
-async function refuseSecond(data: string): Promise<void> {
+export async function refuseSecond(data: string): Promise<void> {
   const running = await (callAdmin(data, 'node.status') as Promise<NodeStatus>).catch(() => undefined)
   if (running === undefined) return
   const where = running.kmip[0] ?? 'no address'

@@ -1,6 +1,7 @@
 export { type DeliveryKey, deliver, newDeliveryKey, receive } from './delivery-key.ts'
 export { connectHsm, type HsmConnection } from './hsm/connect.ts'
 export { type HsmServer, serveHsm } from './hsm/serve.ts'
+export { KeyTransfer } from './key-transfer.ts'
 export { createKeyFile, credentialName, readKeyFile, readPrivateFile } from './key-file.ts'
 export type { CacheLimits } from './lru.ts'
 export type * from './partition.ts'
@@ -25,4 +26,4 @@ export { epochSecretId, epochSecretLength, newEpochSecret } from './software/epo
 export { type EpochSecretFile, EpochSecretFiles } from './software/epoch-secret-files.ts'
 export type { EpochSecretOf } from './software/key-ring.ts'
 export { createSoftwarePartition, openSoftwarePartition, type SoftwarePartitionOptions } from './software/software-partition.ts'
-export { addEpoch, dropEpochs, ringSecrets } from './software/turned-ring.ts'
+export { addEpoch, changeRoot, dropEpochs, ringSecrets } from './software/turned-ring.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { Secret } from '../objects/secret.ts'
 
@@ -7,17 +7,26 @@ import { Secret } from '../objects/secret.ts'
 export const rootSecretLength = 32
 
 /**
- * Makes a root secret and the file that holds it, mode 0600, fsync'd.
+ * Makes a root secret and the file that holds it, mode 0600, fsync'd; it appears whole or not at all.
  * @param secret new random bytes unless given
  * @throws Error when the file is there already: a root secret is never overwritten, every key of its partitions hangs on it.
  */
 export function createKeyFile(path: string, secret: Secret = newRootSecret()): Secret {
-  const file = openFile(path, 'wx', `${path} is there already; a root secret is never overwritten. Choose another path or keep the file.`)
+  const draft = `${path}.draft`
+  const file = openSync(draft, 'w', 0o600)
   try {
     writeSync(file, `${Buffer.from(secret.expose()).toString('hex')}\n`)
     fsyncSync(file)
   } finally {
     closeSync(file)
+  }
+  try {
+    linkSync(draft, path)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    throw new Error(`${path} is there already; a root secret is never overwritten. Choose another path or keep the file.`, { cause: error })
+  } finally {
+    rmSync(draft)
   }
   return secret
 }
@@ -52,7 +61,7 @@ export function readKeyFile(path: string): Secret {
 export function readPrivateFile(path: string): Secret {
   const credential = credentialName(path)
   if (credential !== undefined) return readCredential(credential)
-  const file = openFile(path, 'r', `${path} is not there. Restore it from its backup, or name the right path.`)
+  const file = openFile(path, `${path} is not there. Restore it from its backup, or name the right path.`)
   try {
     const mode = fstatSync(file).mode & 0o777
     if ((mode & 0o077) !== 0) throw new Error(`${path} is readable by others (mode 0${mode.toString(8)}); run: chmod 600 ${path}`)
@@ -79,7 +88,7 @@ function readCredential(name: string): Secret {
   if (!/^[A-Za-z0-9._-]+$/.test(name) || name.startsWith('.'))
     throw new Error(`credential:${name}: a credential's name has letters, digits, dots, hyphens and underscores`)
   const path = join(folder, name)
-  const file = openFile(path, 'r', `${path} is not there; add to the service's unit: LoadCredential=${name}:PATH`)
+  const file = openFile(path, `${path} is not there; add to the service's unit: LoadCredential=${name}:PATH`)
   try {
     return new Secret(readFileSync(file))
   } finally {
@@ -87,12 +96,12 @@ function readCredential(name: string): Secret {
   }
 }
 
-function openFile(path: string, flags: 'r' | 'wx', whenWrong: string): number {
+function openFile(path: string, whenMissing: string): number {
   try {
-    return openSync(path, flags, 0o600)
+    return openSync(path, 'r')
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'ENOENT' || code === 'EEXIST') throw new Error(whenWrong, { cause: error })
+    if (code === 'ENOENT') throw new Error(whenMissing, { cause: error })
     throw error
   }
 }

@@ -26,6 +26,19 @@ export function dropEpochs(options: RingOptions): Uint8Array {
   return sealed(options, { ...ring, keks: new Map([[ring.epoch, current]]) }, secretsOf(options))
 }
 
+/** The same ring under another root secret; as it is when it opens with that one already. @throws KmipError GeneralFailure when it opens with neither. */
+export async function changeRoot(options: Omit<RingOptions, 'rootSecret'>, next: Secret, old: () => Promise<Secret>): Promise<Uint8Array> {
+  const { ring, name, epochSecretOf } = options
+  try {
+    openKeyRing(ring, name, next, epochSecretOf)
+    return ring
+  } catch {
+    const rootSecret = await old()
+    const opened = openKeyRing(ring, name, rootSecret, epochSecretOf)
+    return sealed({ ...options, rootSecret: next }, opened, secretsOf({ ...options, rootSecret }))
+  }
+}
+
 /** Which epoch secrets a ring needs, by epoch; none for a ring from before there were any. */
 export function ringSecrets(ring: Uint8Array, name: string): ReadonlyMap<number, string> {
   if (isFirstForm(ring)) return new Map()
