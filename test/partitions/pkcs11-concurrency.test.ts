@@ -35,6 +35,8 @@ test.serial('a device that takes its time is called in threads: as many calls at
   // Threads are started when they are needed, which takes its time.
   await Promise.all(Array.from({ length: 100 }, all.encrypt))
   for (const [name, call] of Object.entries(all)) {
+    // The first calls of each sort are made on the spot, until they were slow.
+    for (let first = 0; first < 4; first++) await call()
     shim.resetMost()
     let turns = 0
     const turning = setInterval(() => turns++, 1)

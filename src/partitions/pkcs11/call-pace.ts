@@ -1,26 +1,47 @@
 /**
- * How long a device takes for a short call, as the median of the calls made lately. Not their mean: a process that shares its cores waits
- * for milliseconds now and then, in whichever call it happens to be, and that says nothing of the device.
+ * Whether a device answers calls of one sort at once. It follows the quarter of the calls that are answered soonest, not their mean: a process
+ * that shares its cores, or a thread that waits for another one's lock, is slow for milliseconds now and then, and that says nothing of the
+ * device; but one on a network is never fast.
  */
 export class CallPace {
-  /** Milliseconds. */
-  #median = start
+  /** Milliseconds: about a quarter of the calls take less. */
+  #quarter: number
+
+  /** @param assumed what counts until the first calls have said otherwise: one that is fast, or three that are slow */
+  constructor(assumed: 'fast' | 'slow') {
+    this.#quarter = assumed === 'fast' ? limit / slower ** 2.5 : limit * slower
+  }
 
   /** Notes that a call took so many milliseconds. */
   took(milliseconds: number): void {
-    const moved = milliseconds > this.#median ? this.#median * step : this.#median / step
-    this.#median = Math.min(Math.max(moved, least), most)
+    const moved = milliseconds > this.#quarter ? this.#quarter * slower : this.#quarter / faster
+    this.#quarter = Math.min(Math.max(moved, least), most)
   }
 
-  /** Whether half of the calls at least are answered within so many milliseconds. */
-  within(milliseconds: number): boolean {
-    return this.#median < milliseconds
+  get isFast(): boolean {
+    return this.#quarter < limit
   }
 }
 
-/** A call moves the median by this factor: it goes where as many calls are above as below. */
-const step = 1.25
-/** In milliseconds: a library's usual pace, and bounds that keep the way back short. */
-const start = 0.05
-const least = 0.02
-const most = 2
+/** In milliseconds. The way through a thread costs about 50 microseconds. */
+const limit = 0.25
+/** Bounds that keep the way back short. */
+const least = 0.1
+const most = 0.6
+/** Three slow calls and a fast one leave the quarter where it is. */
+const slower = 1.1
+const faster = slower ** 3
+
+/** The paces of a token's calls, by what they do. */
+export class CallPaces {
+  readonly #known = new Map<string, CallPace>()
+
+  of(name: string, assumed: 'fast' | 'slow'): CallPace {
+    let pace = this.#known.get(name)
+    if (pace === undefined) {
+      pace = new CallPace(assumed)
+      this.#known.set(name, pace)
+    }
+    return pace
+  }
+}

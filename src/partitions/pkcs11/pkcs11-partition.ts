@@ -36,6 +36,7 @@ import { checkCurve, checkLength, isAligned, withoutFill } from './keepable-keys
 import { keyTypeOf, numbersOf } from './mechanisms.ts'
 import { fromDerSignature, fromSpki, toDerSignature } from './public-key.ts'
 import { ResidentKeys } from './resident-keys.ts'
+import type { Span } from './session-threads.ts'
 import { macMechanism, numberSize, signInput } from './signatures.ts'
 import { attributes, publicTemplate } from './template.ts'
 import { Token, type TokenOptions } from './token.ts'
@@ -175,14 +176,16 @@ export class Pkcs11Partition implements Partition {
     const { name, mechanism: native, doing } = this.#cipher(key, mechanism, data)
     const input = tag === undefined ? data : Buffer.concat([data, tag])
     return this.#use(key, 'decrypt', name, (object) =>
-      this.#token.decrypt(doing, object, native, input, room(input), mechanism.cipher.startsWith('RSA') ? 'long' : undefined),
+      this.#token.decrypt(doing, object, native, input, room(input), mechanism.cipher.startsWith('RSA') ? privateSpan(key) : undefined),
     )
   }
 
   async sign(key: KeyReference, mechanism: SignMechanism, data: Uint8Array): Promise<Uint8Array> {
     const name = this.#offered(signName(mechanism))
     const { mechanism: native, input } = await signInput(this.#token, mechanism, data)
-    const signature = await this.#use(key, 'sign', name, (object) => this.#token.sign(this.#doing(name), object, native, input, 'long'))
+    const signature = await this.#use(key, 'sign', name, (object) =>
+      this.#token.sign(this.#doing(name), object, native, input, privateSpan(key)),
+    )
     return mechanism.scheme === 'ECDSA' ? toDerSignature(signature) : signature
   }
 
@@ -425,6 +428,10 @@ export class Pkcs11Partition implements Partition {
   #doing(mechanism: string): Doing {
     return { partition: this.#token.name, mechanism }
   }
+}
+
+function privateSpan({ key: { type } }: KeyReference): Span {
+  return `private ${type?.algorithm} ${type?.length}`
 }
 
 type Use = 'encrypt' | 'decrypt' | 'sign' | 'verify' | 'hmac' | 'cmac'

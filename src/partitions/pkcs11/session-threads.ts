@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { ValueReader, ValueWriter } from '../../processes/value-codec.ts'
+import type { CallPace } from './call-pace.ts'
 import { ckr } from './constants.ts'
 import { DeviceFailure, type SessionCall } from './device-session.ts'
 import { type Asked, asBuffer, type Ending, type Told } from './thread-messages.ts'
@@ -13,15 +14,21 @@ export interface SessionThreadsOptions {
   readonly slot: Uint8Array
   /** Threads at most; each is started when all others are busy. */
   readonly most: number
-  /** Told after each call: milliseconds that the device took for a call of this span. */
-  readonly took: (milliseconds: number, span: Span) => void
 }
 
-/** `short`: what a library answers at once. `long`: private keys and new key pairs, which take milliseconds everywhere. */
-export type Span = 'short' | 'long'
+/**
+ * `short`: what a library answers at once. `private` with a key's algorithm and length: private keys, which take milliseconds nearly everywhere.
+ * `long`: new key pairs, and much data.
+ */
+export type Span = 'short' | `private ${string}` | 'long'
 
-interface Waiting {
+/** What is known of a call beforehand, and where the milliseconds that the device takes for it are noted. */
+export interface CallSort {
   readonly span: Span
+  readonly pace: CallPace | undefined
+}
+
+interface Waiting extends CallSort {
   readonly call: SessionCall
   readonly values: readonly unknown[]
   readonly resolve: (value: unknown) => void
@@ -49,9 +56,9 @@ export class SessionThreads {
   }
 
   /** First come, first served. @throws DeviceFailure */
-  run(call: SessionCall, values: readonly unknown[], span: Span): Promise<unknown> {
+  run(call: SessionCall, values: readonly unknown[], sort: CallSort): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const waiting = { span, call, values, resolve, reject }
+      const waiting = { ...sort, call, values, resolve, reject }
       if (this.#closed) return reject(closed())
       const thread = this.#free.pop() ?? this.#start() ?? this.#soonFree(waiting)
       if (thread === undefined) this.#waiting.push(waiting)
@@ -84,7 +91,7 @@ export class SessionThreads {
       for (const { reject } of thread.given.splice(0))
         reject(new DeviceFailure(`the thread of a session broke: ${why}`, ckr.SESSION_HANDLE_INVALID, 'setup'))
       const next = this.#waiting.shift()
-      if (next !== undefined) this.run(next.call, next.values, next.span).then(next.resolve, next.reject)
+      if (next !== undefined) this.run(next.call, next.values, next).then(next.resolve, next.reject)
     })
     return thread
   }
@@ -110,7 +117,7 @@ export class SessionThreads {
     }
     if (thread.given.length === 0) this.#free.push(thread)
     if ('result' in told) {
-      this.#options.took(told.milliseconds, current?.span ?? 'long')
+      current?.pace?.took(told.milliseconds)
       current?.resolve(told.result)
     } else current?.reject(new DeviceFailure(told.message, told.code, told.phase))
   }

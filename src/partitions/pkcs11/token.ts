@@ -4,7 +4,7 @@ import { hashes } from '../hashes.ts'
 import { readPrivateFile } from '../key-file.ts'
 import type { TokenWay } from '../mechanism-table.ts'
 import type { MechanismName } from '../partition.ts'
-import { CallPace } from './call-pace.ts'
+import { type CallPace, CallPaces } from './call-pace.ts'
 import { ckf, ckr, cku } from './constants.ts'
 import type { Cryptoki, Handle, Mechanism, Template } from './cryptoki.ts'
 import { type Doing, deviceError, isLost, pinRefusals } from './device-error.ts'
@@ -13,7 +13,7 @@ import { codeOf, DeviceFailure, DeviceSession, failure, type SessionCall } from 
 import { type MechanismFacts, type TokenWays, waysOf } from './mechanisms.ts'
 import { duringCall, generationOf, openModule, releaseModule, tokensOf } from './module.ts'
 import { RefusedPins } from './refused-pins.ts'
-import { SessionThreads, type Span } from './session-threads.ts'
+import { type CallSort, SessionThreads, type Span } from './session-threads.ts'
 import { type AttributeName, attributes, numberOf } from './template.ts'
 import { asBuffer } from './thread-messages.ts'
 
@@ -43,8 +43,6 @@ export interface TokenOptions {
 
 const refusedHere = new RefusedPins(randomBytes(32))
 
-/** In milliseconds, of short calls. The way through a thread costs about 50 microseconds. */
-const directCallLimit = 0.25
 /** Bytes above which a call is no short one, whatever the device. */
 const shortData = 16 * 1024
 
@@ -65,8 +63,7 @@ export class Token {
   readonly #refusedPins: RefusedPins
   /** Whether the module serves no other thread than this one, so that all calls are made on the spot. */
   #alone = false
-  /** Of short calls. */
-  readonly #pace = new CallPace()
+  readonly #paces = new CallPaces()
 
   private constructor(options: TokenOptions, library: Cryptoki) {
     this.name = options.name
@@ -82,7 +79,6 @@ export class Token {
       module: options.module,
       slot: token.slot,
       most: options.sessions ?? 8,
-      took: (milliseconds, short) => this.#took(milliseconds, short),
     })
     const info = library.C_GetInfo()
     this.ways = waysOf((mechanism) => this.#factsOf(mechanism) ?? this.#factsByTrial(mechanism))
@@ -155,14 +151,14 @@ export class Token {
     }
   }
 
-  /** `span`: long for private keys. */
-  decrypt(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, room: number, span: Span = spanOf(data)): Promise<Buffer> {
-    return this.#call(doing, span, 'decrypt', mechanism, key, asBuffer(data), room)
+  /** `span`: `private ...` for private keys. */
+  decrypt(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, room: number, span: Span = 'short'): Promise<Buffer> {
+    return this.#call(doing, data.length > shortData ? 'long' : span, 'decrypt', mechanism, key, asBuffer(data), room)
   }
 
   /** A signature or MAC; `span` as in `decrypt`. */
-  sign(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, span: Span = spanOf(data)): Promise<Buffer> {
-    return this.#call(doing, span, 'sign', mechanism, key, asBuffer(data))
+  sign(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, span: Span = 'short'): Promise<Buffer> {
+    return this.#call(doing, data.length > shortData ? 'long' : span, 'sign', mechanism, key, asBuffer(data))
   }
 
   verify(doing: Doing, key: Handle, mechanism: Mechanism, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
@@ -246,11 +242,6 @@ export class Token {
     await this.#call({ partition: this.name, mechanism: 'closing a session' }, 'short', 'closeParts', session).catch(() => {})
   }
 
-  /** Whether short calls are made on the spot: one call at a time, and each in microseconds. */
-  get #direct(): boolean {
-    return this.#calls === undefined ? this.#pace.within(directCallLimit) : this.#calls === 'direct'
-  }
-
   /** Ends its sessions, and with them its login and the objects that it made. */
   async close(): Promise<void> {
     // Sessions of an earlier initialization have ended, and their numbers may be another's by now.
@@ -268,35 +259,51 @@ export class Token {
   ): Promise<ReturnType<DeviceSession[C]>> {
     try {
       if (this.#generation !== generationOf(this.#module)) throw this.#over()
-      if (this.#alone || (span === 'short' && this.#direct)) return this.#onTheSpot(call, values)
-      return await this.#inThread(span, call, values)
+      const pace = this.#paceOf(span, `${call} ${doing.mechanism}`)
+      if (this.#alone || (pace !== undefined && this.#isDirect(pace))) return this.#onTheSpot(pace, call, values)
+      return await this.#inThread({ span, pace }, call, values)
     } catch (error) {
       throw deviceError(doing, error)
     }
   }
 
-  async #inThread<C extends SessionCall>(span: Span, call: C, values: Parameters<DeviceSession[C]>): Promise<ReturnType<DeviceSession[C]>> {
+  /** Undefined for what is never done on the spot. */
+  #paceOf(span: Span, name: string): CallPace | undefined {
+    if (span === 'short') return this.#paces.of(name, 'fast')
+    return span === 'long' ? undefined : this.#paces.of(`${name} ${span}`, 'slow')
+  }
+
+  /** Whether a call is made on the spot: one at a time, and each in microseconds. */
+  #isDirect(pace: CallPace): boolean {
+    return this.#calls === undefined ? pace.isFast : this.#calls === 'direct'
+  }
+
+  async #inThread<C extends SessionCall>(
+    how: CallSort,
+    call: C,
+    values: Parameters<DeviceSession[C]>,
+  ): Promise<ReturnType<DeviceSession[C]>> {
     try {
-      return (await duringCall(this.#module, () => this.#threads.run(call, values, span))) as ReturnType<DeviceSession[C]>
+      return (await duringCall(this.#module, () => this.#threads.run(call, values, how))) as ReturnType<DeviceSession[C]>
     } catch (error) {
       if (codeOf(error) !== ckr.CRYPTOKI_NOT_INITIALIZED) throw error
       // Some modules, p11-kit's client among them, are another application for each thread that loads them.
-      const result = this.#onTheSpot(call, values)
+      const result = this.#onTheSpot(how.pace, call, values)
       this.#alone = true
       return result
     }
   }
 
-  #onTheSpot<C extends SessionCall>(call: C, values: Parameters<DeviceSession[C]>): ReturnType<DeviceSession[C]> {
+  #onTheSpot<C extends SessionCall>(
+    pace: CallPace | undefined,
+    call: C,
+    values: Parameters<DeviceSession[C]>,
+  ): ReturnType<DeviceSession[C]> {
     const method = this.#here[call] as (...given: Parameters<DeviceSession[C]>) => ReturnType<DeviceSession[C]>
     const start = performance.now()
     const result = method.apply(this.#here, values)
-    this.#took(performance.now() - start, 'short')
+    pace?.took(performance.now() - start)
     return result
-  }
-
-  #took(milliseconds: number, span: Span): void {
-    if (span === 'short') this.#pace.took(milliseconds)
   }
 
   #over(): DeviceFailure {
