@@ -16,8 +16,8 @@ export interface ScratchNode {
   readonly node: RunningNode
   /** Process numbers of the node's processes, by name. */
   pids(): Readonly<Record<string, number>>
-  /** A new tenant's first client. */
-  addTenant(name: string): Promise<Credentials>
+  /** A new tenant's first client; in the node's software partition unless another is named. */
+  addTenant(name: string, partition?: string): Promise<Credentials>
   remove(): Promise<void>
 }
 
@@ -45,8 +45,8 @@ export async function startScratchNode(workers = 0, change: (config: Config) => 
     data,
     node,
     pids: () => node.processes.pids(),
-    addTenant: async (name) => {
-      await node.registry.addTenant(name, partition)
+    addTenant: async (name, named = partition) => {
+      await node.registry.addTenant(name, named)
       await node.registry.enroll(name, 'client', 'full')
       const issued = await issueClient(authority, { tenant: name, user: 'client' })
       const key = issued.privateKey?.export({ type: 'pkcs8', format: 'pem' }).toString() ?? ''

@@ -41,7 +41,8 @@ export function frameOf(version: Version, ...items: readonly RequestItem[]): Uin
   return encodeRequest({ header, items: numbered })
 }
 
-const item = <O extends OperationName>(operation: O, payload: RequestPayload<O>) => ({ operation, payload }) as unknown as RequestItem
+export const item = <O extends OperationName>(operation: O, payload: RequestPayload<O>) =>
+  ({ operation, payload }) as unknown as RequestItem
 
 /** Encrypt and Decrypt of each size, and Get, with one key. */
 export async function keyCells(endpoint: Endpoint, credentials: Credentials, version: Version = '2.1'): Promise<Cell[]> {

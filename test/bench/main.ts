@@ -9,9 +9,11 @@ import { Connection, type Credentials, type Endpoint } from '../../src/client/in
 import { parseResponse } from '../../src/messages/index.ts'
 import { type Cell, changeCells, keyCells, locateCell, success } from './cells.ts'
 import { benchCluster } from './cluster.bench.ts'
-import { aimsOf, clusterMarkdown, plainClusterRow } from './cluster-table.ts'
+import { type Aim, aimsOf, clusterMarkdown, plainClusterRow } from './cluster-table.ts'
 import { benchCodec } from './codec.bench.ts'
 import { fill } from './fill.ts'
+import { benchHsm } from './hsm.bench.ts'
+import { hsmAims, hsmMarkdown, plainHsmRow } from './hsm-table.ts'
 import type { LoadResult } from './load.ts'
 import { privateMemory, runLoad, startEcho } from './processes.ts'
 import { pykmipCells, pykmipProblem, startPykmip } from './pykmip.ts'
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     markdown: { type: 'boolean' },
     only: { type: 'string' },
     cluster: { type: 'boolean' },
+    hsm: { type: 'boolean' },
   },
 })
 const isQuick = values.quick === true
@@ -41,6 +44,10 @@ const say = (text: string) => {
 
 if (values.cluster === true) {
   await runCluster()
+  process.exit(0)
+}
+if (values.hsm === true) {
+  await runHsm()
   process.exit(0)
 }
 
@@ -60,10 +67,28 @@ async function runCluster(): Promise<void> {
   say(plainClusterRow('headings'))
   const measured = await benchCluster({ connections: isQuick ? [1, 64] : [1, 16, 64], duration, onRow: (row) => say(plainClusterRow(row)) })
   const aims = aimsOf(measured)
-  say('')
-  for (const { what, wanted, measured: ratio } of aims) say(`  ${ratio.toFixed(2).padStart(7)}  ${what} (${wanted})`)
+  sayAims(aims)
   if (values.json === true) process.stdout.write(`${JSON.stringify({ rows: measured, aims })}\n`)
   if (values.markdown === true) process.stdout.write(`${clusterMarkdown(measured)}\n`)
+}
+
+async function runHsm(): Promise<void> {
+  say(plainHsmRow('headings'))
+  const report = await benchHsm({
+    connections: connectionCounts,
+    duration,
+    only: values.only ?? '',
+    onRow: (row) => say(plainHsmRow(row)),
+  })
+  const aims = hsmAims(report)
+  sayAims(aims)
+  if (values.json === true) process.stdout.write(`${JSON.stringify({ ...report, aims })}\n`)
+  if (values.markdown === true) process.stdout.write(`${hsmMarkdown(report.rows)}\n`)
+}
+
+function sayAims(aims: readonly Aim[]): void {
+  say('')
+  for (const { what, wanted, measured } of aims) say(`  ${measured.toFixed(2).padStart(7)}  ${what} (${wanted})`)
 }
 
 async function run(server: ScratchNode): Promise<void> {
