@@ -1,5 +1,5 @@
 import { type BackupHeader, type BackupValue, type OpenBackup, writeBackup } from './backup-file.ts'
-import type { EtcdClient } from './etcd-client.ts'
+import { describeFailure, type EtcdClient } from './etcd-client.ts'
 import { revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
 import type { SeedSource } from './seed.ts'
@@ -10,16 +10,29 @@ export interface BackupTold {
   readonly values: number
 }
 
+type About = Pick<BackupHeader, 'node' | 'secrets'>
+
 /**
- * Writes all that a cluster holds, as it is at one revision, into a new file, while the cluster serves.
- * @throws Error when the file is there already, or the cluster does not answer
+ * Writes all that a cluster holds, as it is at one revision, into a new file, while the cluster serves. etcd forgets a revision some minutes
+ * after it was the newest: a backup that takes longer is begun anew, at a newer one.
+ * @throws Error when the file is there already, the cluster does not answer, or each attempt took too long
  */
-export async function backUp(
-  client: EtcdClient,
-  keys: Keys,
-  path: string,
-  about: Pick<BackupHeader, 'node' | 'secrets'>,
-): Promise<BackupTold> {
+export async function backUp(client: EtcdClient, keys: Keys, path: string, about: About): Promise<BackupTold> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await backUpOnce(client, keys, path, about)
+    } catch (error) {
+      if (!/has been compacted/.test(describeFailure(error))) throw error
+      if (attempt === attempts)
+        throw new Error(
+          `${path}: etcd forgot the revision of the backup before it was written, ${attempts} times (it keeps one for five minutes): write to a faster disk, when there is less load`,
+          { cause: error },
+        )
+    }
+  }
+}
+
+async function backUpOnce(client: EtcdClient, keys: Keys, path: string, about: About): Promise<BackupTold> {
   const range = { key: keys.data, rangeEnd: keys.dataEnd, limit: pageSize }
   const first = await client.range(range, { deadline: pageMilliseconds })
   const revision = revisionOf(first.header.revision)
@@ -49,5 +62,6 @@ export function backupSource(keys: Keys, backup: OpenBackup): SeedSource {
   }
 }
 
+const attempts = 3
 const pageSize = 500
 const pageMilliseconds = 10_000

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -142,6 +143,31 @@ test.serial('a backup is one revision, whole, for its owner alone, and gives ano
     await writeFile(damaged, altered)
     t.throws(() => openBackup(damaged), { message: problem })
   }
+})
+
+test.serial('a backup whose revision etcd forgets meanwhile is begun anew; one that never comes to its end says so', async (t) => {
+  const keys = new Keys('seeded/')
+  const about = { node: 'n1', secrets: {} }
+  /** A client whose etcd forgets all but the newest revision before each of the first so many pages at an older one. */
+  const forgetful = (times: number): EtcdClient =>
+    new Proxy(client, {
+      get: (target, name) => {
+        if (name !== 'range') return Reflect.get(target, name).bind(target)
+        return async (...call: Parameters<EtcdClient['range']>) => {
+          if (call[0].revision !== undefined && times-- > 0) {
+            const { header } = await target.put({ key: keys.head, value: Buffer.of(1) }, { deadline: 2000 })
+            await target.compact(Number(header.revision), { deadline: 2000 })
+          }
+          return await target.range(...call)
+        }
+      },
+    })
+  const { kvs } = await client.range({ key: keys.head, limit: 1 }, { deadline: 2000 })
+  const { revision, values: written } = await backUp(forgetful(2), keys, join(folder, 'third'), about)
+  t.is(written, values)
+  t.true(revision > Number(kvs[0]!.modRevision))
+  await t.throwsAsync(backUp(forgetful(9), keys, join(folder, 'never'), about), { message: /forgot the revision of the backup.*3 times/ })
+  t.false(existsSync(join(folder, 'never')))
 })
 
 function flipped(bytes: Buffer, at: number): Buffer {
