@@ -6,8 +6,9 @@ import type { RequestPayload } from '../../spec/values.ts'
 import type { Client, KmipError } from '../../src/client/index.ts'
 import { addHsmTenant } from '../support/hsm-tenant.ts'
 import { startTestNode, type TestNode } from '../support/node.ts'
-import { aesKeyWith, clientAt, named } from '../support/requests.ts'
+import { type Asked, aesKeyWith, ask, clientAt, named, outcomes } from '../support/requests.ts'
 import { type SoftHsm, softHsm } from '../support/softhsm.ts'
+import { RawClient } from '../support/tls-client.ts'
 
 let hsm: SoftHsm
 
@@ -179,4 +180,41 @@ test.serial('a PIN that is wrong: requests fail, /readyz names the partition and
   }
   t.deepEqual(Buffer.from(opened), data)
   t.is(await (await fetch(`http://127.0.0.1:${second.operatorPort}/readyz`)).text(), 'ready\n')
+})
+
+test.serial('a ticket, and a key pair that is made later in a token though the worker that was to make it is killed: once', async (t) => {
+  const node = await hsmNode(t, 2, ['later'])
+  const bundle = await node.enroll('later', 'app')
+  const connected = async () => {
+    const client = await RawClient.open(node.port, bundle)
+    t.teardown(() => client.close())
+    return client
+  }
+  const first = await connected()
+  const [login] = (await ask(first, [['Login', { requestCount: 3 }]])).items
+  if (login?.status !== 'Success' || login.operation !== 'Login') return t.fail(JSON.stringify(login))
+  const { ticket } = login.payload
+  const header = { credentials: [{ credentialType: 'Ticket', credentialValue: { ticket } }] } as const
+  const [pending] = (await ask(first, [['CreateKeyPair', rsaPair]], { ...header, asynchronousIndicator: 'Mandatory' })).items
+  if (pending?.status !== 'OperationPending') return t.fail(JSON.stringify(pending))
+  const holder = /jobs_(?:waiting|running)\{process="(worker-\d)"\} 1/.exec(await node.node.processes.metrics())?.[1] ?? 'none'
+  const pid = node.node.processes.pids()[holder]
+  if (pid === undefined) t.log('it was made before its worker could be killed')
+  else process.kill(pid, 'SIGKILL')
+  const { asynchronousCorrelationValue } = pending
+  const asked = async (items: readonly Asked[], more = {}) => {
+    for (;;) {
+      // A connection that went to a worker as it died is never answered.
+      const answer = await Promise.race([connected().then((client) => ask(client, items, more)), sleep(4000)]).catch(() => undefined)
+      if (answer !== undefined && answer.items[0]?.status !== 'OperationPending') return answer
+      await sleep(100)
+    }
+  }
+  const answer = await asked([['Poll', { asynchronousCorrelationValue }]])
+  t.like(answer.items[0], { operation: 'CreateKeyPair', status: 'Success' })
+  const locate: Asked = ['Locate', { attributes: [] }]
+  const [located] = (await asked([locate], header)).items
+  t.like(located, { status: 'Success', payload: { locatedItems: 2 } })
+  t.deepEqual(outcomes(await asked([locate], header)), ['Success'])
+  t.deepEqual(outcomes(await asked([locate], header)), ['InvalidTicket'])
 })
