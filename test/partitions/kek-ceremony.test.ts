@@ -1,3 +1,4 @@
+import { createDecipheriv } from 'node:crypto'
 import test from 'ava'
 import { Secret } from '../../src/objects/secret.ts'
 import {
@@ -10,6 +11,8 @@ import {
   requestFingerprint,
   requestKek,
 } from '../../src/partitions/index.ts'
+import { ckk, ckm, cko } from '../../src/partitions/pkcs11/constants.ts'
+import { attributes } from '../../src/partitions/pkcs11/template.ts'
 import { Token } from '../../src/partitions/pkcs11/token.ts'
 import { probeTrustedWrapping } from '../../src/partitions/pkcs11/trusted-wrapping.ts'
 import { nssToken } from '../support/nss-softokn.ts'
@@ -33,6 +36,7 @@ async function withKeys(carrying: Carrying) {
 
 const aes = { algorithm: 'AES', length: 256 } as const
 const policy = { sensitive: true, extractable: false }
+const session = { CLASS: cko.SECRET_KEY, KEY_TYPE: ckk.AES, TOKEN: false } as const
 const gcm = { cipher: 'GCM', iv: Buffer.alloc(12, 1), additionalData: Buffer.alloc(0), tagLength: 16 } as const
 
 test.serial('keys made before work on the second token, of each epoch, and its records are known there', async (t) => {
@@ -70,10 +74,31 @@ test.serial('keys made before work on the second token, of each epoch, and its r
   t.like(details, { 'trusted wrapping': 'enforced', 'own keys': 'never leave the token' })
   await after.close()
 
-  await t.throwsAsync(importKek(target, carried, 'stays'), { message: /has keys of a partition already; they are not replaced/ })
+  await t.throwsAsync(importKek(target, carried, 'stays'), { message: /waits for no keys/ })
   await t.throwsAsync(exportKek(target, officer, await requestKek(newToken())), {
     message: /never leave it: they were made without --kek-may-be-carried/,
   })
+})
+
+test.serial('after a turn the KEK of the new epoch follows; keys of another partition do not', async (t) => {
+  const source = await withKeys('carried')
+  const target = newToken()
+  await importKek(target, await exportKek(source, officer, await requestKek(target)), 'stays')
+  const turned = await openPkcs11Partition(source)
+  await turned.makeEpoch?.(2)
+  await turned.atEpoch(2)
+  await turned.dropEarlierEpochs?.()
+  const key = await turned.generateKey(aes, policy)
+  await turned.close()
+  const request = await requestKek(target)
+  await t.throwsAsync(importKek(target, await exportKek(await withKeys('carried'), officer, request), 'stays'), {
+    message: /of another partition than it has/,
+  })
+  await importKek(target, await exportKek(source, officer, request), 'carried')
+  const after = await openPkcs11Partition(target)
+  t.is((await after.encrypt({ handle: 'k', key }, gcm, Buffer.from('text'))).data.length, 4)
+  t.like((await after.describe()).details, { epochs: '1, 2', 'own keys': 'never leave the token' })
+  await after.close()
 })
 
 test.serial('what is refused leaves nothing behind, and the ceremony can be done again', async (t) => {
@@ -114,16 +139,39 @@ test.serial('keys that may be carried do not leave under a key that the holder o
   const token = await Token.open(source)
   t.teardown(() => token.close())
   const doing = { partition: 'bank', mechanism: 'theft' }
-  const [kek] = await token.find({ CLASS: 4, TOKEN: true, LABEL: 'tresor-kek-1' })
-  const own = await token.create(doing, [
-    { type: 0x0, value: 4 },
-    { type: 0x100, value: 0x1f },
-    { type: 0x1, value: false },
-    { type: 0x106, value: true },
-    { type: 0x11, value: Buffer.alloc(32) },
-  ])
-  await t.throwsAsync(token.wrap(doing, own, { mechanism: 0x2109 }, kek!), { message: /CKR_KEY_NOT_WRAPPABLE/ })
+  const [kek] = await token.find({ CLASS: cko.SECRET_KEY, TOKEN: true, LABEL: 'tresor-kek-1' })
+  const own = await token.create(doing, attributes({ ...session, WRAP: true, VALUE: Buffer.alloc(32) }))
+  await t.throwsAsync(token.wrap(doing, own, { mechanism: ckm.AES_KEY_WRAP }, kek!), { message: /CKR_KEY_NOT_WRAPPABLE/ })
 })
+
+test.serial(
+  'what is not defended: who has the PIN takes a stored key out, even where the module enforces CKA_WRAP_WITH_TRUSTED',
+  async (t) => {
+    const options = await withKeys('stays')
+    const partition = await openPkcs11Partition(options)
+    const key = await partition.generateKey(aes, policy)
+    const { data, tag } = await partition.encrypt({ handle: 'k', key }, gcm, Buffer.from('text'))
+    await partition.close()
+    const token = await Token.open(options)
+    t.teardown(() => token.close())
+    const doing = { partition: 'bank', mechanism: 'theft' }
+    const [kek] = await token.find({ CLASS: cko.SECRET_KEY, TOKEN: true, LABEL: 'tresor-kek-1' })
+    const value = Buffer.alloc(32, 5)
+    const own = await token.create(doing, attributes({ ...session, WRAP: true, VALUE: value }))
+    const taken = await token.unwrap(
+      doing,
+      kek!,
+      { mechanism: ckm.AES_KEY_WRAP_PAD },
+      key.bytes.subarray(0, -32),
+      attributes({ ...session, EXTRACTABLE: true }),
+    )
+    const wrapped = await token.wrap(doing, own, { mechanism: ckm.AES_KEY_WRAP }, taken)
+    const unwrap = createDecipheriv('id-aes256-wrap', value, Buffer.alloc(8, 0xa6))
+    const plain = Buffer.concat([unwrap.update(wrapped), unwrap.final()])
+    const decipher = createDecipheriv('aes-256-gcm', plain, gcm.iv).setAuthTag(tag!)
+    t.is(Buffer.concat([decipher.update(data), decipher.final()]).toString(), 'text')
+  },
+)
 
 for (const [name, options, expected] of [
   ['SoftHSM', newToken(), 'enforced'],

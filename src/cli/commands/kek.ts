@@ -11,10 +11,11 @@ import { tokenOf, tokenOptions, tokenUsage } from '../token-options.ts'
 export const partitionRequestKek: Command = {
   name: 'partition request-kek',
   usage: `FILE ${tokenUsage}`,
-  summary: 'Let a blank token ask for the keys of a partition in another token.',
+  summary: 'Let a token ask for the keys of a partition in another token.',
   details: `The first of three steps that carry a partition's key-encryption keys and integrity key from one token to another, for HSMs that cannot do it
 themselves. This token makes a key pair, whose private half never leaves it, and FILE gets the public one. Then, where the token with the
-keys is: tresor partition export-kek; and here again: tresor partition import-kek. Each shows a fingerprint: compare them, word by word.`,
+keys is: tresor partition export-kek; and here again: tresor partition import-kek. Each shows a fingerprint: compare them, word by word. A token
+that has the partition already gets the keys of the epochs that it lacks.`,
   arity: [1, 1],
   options: tokenOptions,
   async run(invocation) {

@@ -44,10 +44,10 @@ export function requestFingerprint({ publicKey }: Pick<KekRequest, 'publicKey'>)
   return createHash('sha256').update(Buffer.from(publicKey, 'base64')).digest('hex').match(/.{8}/g)!.join('-')
 }
 
-/** In the token that is to have the keys: makes the pair, a new one each time. @throws KmipError when it has keys of a partition */
+/** In the token that is to have the keys, or those of later epochs: makes the pair, a new one each time. */
 export function requestKek(options: TokenOptions): Promise<KekRequest> {
   return withToken(options, async (token) => {
-    await refuseKeys(token)
+    await clearUnfinished(token)
     for (const old of await receivers(token)) token.destroy(old)
     const doing = { partition: token.name, mechanism: 'making a key to receive others' }
     const pair = await token.generatePair(
@@ -123,13 +123,15 @@ export async function exportKek(options: TokenOptions, officerPin: string, reque
 }
 
 /**
- * In the token that made the request: takes the keys in, once.
- * @param may whether they may be carried on from here
- * @throws KmipError when they were wrapped for another request, or do not arrive as they were; nothing stays then.
+ * In the token that made the request: takes the keys in; of a partition that it has already, those of the epochs that it lacks.
+ * @param asked whether they may be carried on from here; in a token that has keys, those decide
+ * @throws KmipError when they were wrapped for another request or partition, or do not arrive as they were; what was there stays, and nothing else.
  */
-export function importKek(options: TokenOptions, carried: CarriedKeys, may: Carrying): Promise<void> {
+export function importKek(options: TokenOptions, carried: CarriedKeys, asked: Carrying): Promise<void> {
   return withToken(options, async (token) => {
-    await refuseKeys(token)
+    await clearUnfinished(token)
+    const known = await findKeys(token)
+    const may = known.integrityKey === undefined ? asked : await carryingOf(token)
     if (may === 'carried') await demandTrustedWrapping(token)
     const [key, ...more] = await receivers(token)
     if (key === undefined || more.length > 0)
@@ -146,9 +148,9 @@ export function importKek(options: TokenOptions, carried: CarriedKeys, may: Carr
     }
     try {
       const keks = new Map<number, Handle>()
-      for (const { epoch, wrapped } of carried.keks) keks.set(epoch, await take(wrapped, epoch))
-      const integrityKey = await take(carried.integrityKey, 'integrity')
-      if (!timingSafeEqual(await checkOf(token, integrityKey, keks), digestSized(carried.check))) throw notAsTheyWere(token, undefined)
+      for (const { epoch, wrapped } of carried.keks) keks.set(epoch, known.keks.get(epoch) ?? (await take(wrapped, epoch)))
+      const integrityKey = known.integrityKey ?? (await take(carried.integrityKey, 'integrity'))
+      if (!timingSafeEqual(await checkOf(token, integrityKey, keks), digestSized(carried.check))) throw new Error('the check differs')
     } catch (error) {
       for (const object of taken) token.destroy(object)
       throw notAsTheyWere(token, error)
@@ -160,7 +162,7 @@ export function importKek(options: TokenOptions, carried: CarriedKeys, may: Carr
 function notAsTheyWere(token: Token, cause: unknown): KmipError {
   return new KmipError(
     'CryptographicFailure',
-    `The keys did not arrive in the token ${token.details.token} as they were: they are for another request than its last, or were altered. Begin anew with: tresor partition request-kek`,
+    `The keys did not arrive in the token ${token.details.token} as they were: they are for another request than its last, of another partition than it has, or were altered. Begin anew with: tresor partition request-kek`,
     { cause },
   )
 }
@@ -234,11 +236,10 @@ async function ownKeys(token: Token): Promise<{ readonly keks: ReadonlyMap<numbe
 }
 
 /** What an import that was killed left is removed: the integrity key comes last, so without it nothing was ever used. */
-async function refuseKeys(token: Token): Promise<void> {
+async function clearUnfinished(token: Token): Promise<void> {
   const { keks, integrityKey } = await findKeys(token)
-  if (integrityKey !== undefined)
-    throw new KmipError('GeneralFailure', `The token ${token.details.token} has keys of a partition already; they are not replaced.`)
-  if (keks.size > 0 && (await receivers(token)).length === 0)
+  if (integrityKey !== undefined || keks.size === 0) return
+  if ((await receivers(token)).length === 0)
     throw new KmipError(
       'GeneralFailure',
       `The token ${token.details.token} has a KEK and no integrity key; look at it with the vendor's tool.`,
