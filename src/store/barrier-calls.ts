@@ -6,11 +6,18 @@ export type AskBarrier = (patience: number) => Promise<void>
 /**
  * A worker's barriers. Few calls are under way at a time, and who comes meanwhile shares the next: those under way may have read the
  * ledger before they came. A call that takes long is not waited for; so each request is answered within its own time.
+ *
+ * A call that many share gives this process work for a while; the next one is begun when that may be done. An earlier one would bring nothing
+ * sooner, and costs every node of the cluster.
  */
 export class BarrierCalls {
   readonly #ask: AskBarrier
   readonly #underWay = new Set<Promise<void>>()
   #next: Promise<void> | undefined
+  /** How many share the next call. */
+  #sharing = 0
+  /** When the requests of the last call may have been worked off. */
+  #workedOff = Number.NEGATIVE_INFINITY
   /** A call was not answered in time, and none since. */
   #isSilent = false
 
@@ -24,6 +31,7 @@ export class BarrierCalls {
    */
   pass(patience: number = barrierMilliseconds): Promise<void> {
     if (patience !== barrierMilliseconds) return this.#begin(patience)
+    this.#sharing++
     this.#next ??= this.#startNext()
     return this.#next
   }
@@ -33,6 +41,10 @@ export class BarrierCalls {
     // Who comes in the same turn of the loop shares the call.
     await new Promise((resolve) => setImmediate(resolve))
     if (this.#underWay.size >= callsUnderWay) await settledWithin(Promise.race(this.#underWay), overlapMilliseconds)
+    const early = Math.round(this.#workedOff - performance.now())
+    if (early > 0) await new Promise((resolve) => setTimeout(resolve, early))
+    this.#workedOff = performance.now() + Math.min(this.#sharing * workMilliseconds, mostWorkMilliseconds)
+    this.#sharing = 0
     this.#next = undefined
     return this.#begin(barrierMilliseconds - (performance.now() - came))
   }
@@ -74,6 +86,9 @@ export class BarrierCalls {
 /** The most that a request waits for its barrier, as long as an election in a cluster and more. */
 const barrierMilliseconds = 3000
 const callsUnderWay = 2
+/** What one request takes of the process, about. */
+const workMilliseconds = 0.05
+const mostWorkMilliseconds = 3
 /** How long a call under way is waited for before the next is sent beside it all the same. */
 const overlapMilliseconds = 50
 /** How long a request waits where others have waited in vain. */
