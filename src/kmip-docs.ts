@@ -61,7 +61,7 @@ once.
 - Cancel answers Canceled until the item is carried out, then Completed or Failed; for a value of longer than ${keptFor / 3600} hours ago Unavailable. A value is its user's: to
   everybody else it is Invalid Asynchronous Correlation Value.
 - What is asked and answered is kept wrapped by the tenant's partition, ${keptFor / 3600} hours, or ${keptAfterPoll} seconds from the first Poll that answered it, so that a client which
-  lost the answer can ask again. An epoch turn of the partition ends it sooner.
+  lost the answer can ask again. An epoch turn of the partition waits for items that are to be carried out; the answers that it finds go with their epoch.
 - A tenant has \`limits.jobsPerTenant\` of them that wait or were not polled; an item and its answer have ${largestContent / 1024} KiB each at most.
 
 ### Operations in parts
