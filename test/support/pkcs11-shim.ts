@@ -10,6 +10,8 @@ const functions = {
   C_Login: 18,
   C_EncryptInit: 29,
   C_Encrypt: 30,
+  C_DecryptInit: 33,
+  C_Decrypt: 34,
   C_EncryptUpdate: 31,
   C_EncryptFinal: 32,
   C_DigestUpdate: 39,

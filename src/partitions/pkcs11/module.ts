@@ -114,6 +114,8 @@ async function exchange(path: string, known: Loaded): Promise<void> {
     if (waited > callLimit) throw notLoaded(path, new Error(`a call has not ended within ${callLimit / 1000} s`))
     await new Promise((resolve) => setTimeout(resolve, callPause))
   }
+  // Its last user may have left meanwhile: who opens it next initializes it.
+  if (loaded.get(path) !== known) return
   try {
     known.library.C_Finalize()
   } catch {
