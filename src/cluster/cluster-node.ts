@@ -18,7 +18,7 @@ import { renewPeerCertificate } from './peer-certificate.ts'
 import { isCertificateRefused } from './refused-certificate.ts'
 import { noteCertificate, RevocationFile, revokeCertificates, type SignCrl } from './revocations.ts'
 import type { SharedSecrets } from './shared-secrets.ts'
-import type { Log, Timing } from './timing.ts'
+import { type Log, sleep, type Timing } from './timing.ts'
 import type { ReplicaTarget } from './watch-feed.ts'
 
 export interface ClusterNodeOptions {
@@ -220,10 +220,10 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     backUp: (path, secrets) => backUp(client, keys, path, { node: membership.node, secrets }),
     evict: async (wanted) => {
       const member = await evictMember(client, wanted)
-      await revokeCertificates(client, keys, member.name).catch((error: Error) =>
+      await overElection(client, () => revokeCertificates(client, keys, member.name)).catch((error: Error) =>
         log('error', `the certificate of node ${member.name} is not revoked, and stays good until it ends: ${error.message}`),
       )
-      await forgetNode(client, keys, member.name).catch((error: Error) =>
+      await overElection(client, () => forgetNode(client, keys, member.name)).catch((error: Error) =>
         log(
           'warn',
           `what node ${member.name} told of itself stays in etcd, and may keep later formats from being written: ${error.message}`,
@@ -247,6 +247,23 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
   }
 }
 
+/** Does what may be done twice: a member that led and was removed leaves an election behind it. */
+async function overElection(client: EtcdClient, work: () => Promise<unknown>): Promise<void> {
+  for (const end = performance.now() + electionMilliseconds; ; await sleep(retryMilliseconds)) {
+    const endpoint = client.preferred
+    try {
+      await work()
+      return
+    } catch (error) {
+      if (performance.now() > end) throw error
+      client.moveOn(endpoint)
+    }
+  }
+}
+
+/** Far above what an election takes, on a busy machine too. */
+const electionMilliseconds = 10_000
+const retryMilliseconds = 200
 const learnMilliseconds = 2000
 const learnDeadline = 1000
 const renewalMilliseconds = 3600_000

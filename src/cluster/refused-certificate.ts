@@ -41,8 +41,10 @@ function lookAt(endpoint: string, tls: TlsFiles): Promise<'takes it' | 'refuses 
       isConnected = true
     })
     session.once('remoteSettings', () => end('takes it'))
-    // An error is followed by a close.
-    session.on('error', () => undefined)
+    // etcd ends the connection of a revoked certificate without an alert; an alert is about something else. Any other error is followed by a close.
+    session.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code?.startsWith('ERR_SSL') === true) end('is silent')
+    })
     session.once('close', () => end(isConnected ? 'refuses it' : 'is silent'))
   })
 }
