@@ -19,9 +19,10 @@ export const askPassphrase: AskPassphrase = async (which) => {
 
 function typed(question: string): Promise<Secret> {
   const { stdin, stderr } = process
-  stderr.write(question)
+  // Before it is asked: what is typed at once must not be shown.
   stdin.setRawMode(true)
   stdin.resume()
+  stderr.write(question)
   const bytes: number[] = []
   return new Promise((resolve, reject) => {
     const end = () => {

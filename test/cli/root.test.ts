@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { callAdmin } from '../../src/admin/index.ts'
 import { init } from '../../src/cli/commands/init.ts'
@@ -136,6 +139,39 @@ for (const [name, root, problem] of [
     t.is(code, 1)
     t.regex(stderr, problem)
   })
+
+test.serial('a person types the passphrase at the terminal, a new one twice; it is not shown', async (t) => {
+  const data = configure('typed', '{ askPassphrase: true }')
+  const typed = 'what nobody sees'
+  const differing = await atTerminal(`init --data ${data}`, [typed, 'something else'])
+  t.regex(differing.shown, /the two passphrases differ; nothing was done/)
+  t.is(differing.code, 1)
+  const made = await atTerminal(`init --data ${data}`, [typed, typed])
+  t.is(made.code, 0, made.shown)
+  const wrong = await atTerminal(`serve --data ${data}`, ['something else'])
+  t.regex(wrong.shown, /this is not the passphrase of .*root\.sealed \(passphrase that a person types, with/)
+  const right = await atTerminal(`serve --json --data ${data}`, [`${typed}!\x7f`], '"event":"ready"')
+  t.is(right.code, 0, right.shown)
+  for (const { shown } of [differing, made, wrong, right]) t.false(shown.includes('nobody'))
+})
+
+/** Runs a command at a terminal of its own, and types an answer whenever it asks. With `until` it is interrupted once it has shown that. */
+async function atTerminal(command: string, answers: readonly string[], until?: string): Promise<{ code: number | null; shown: string }> {
+  const program = fileURLToPath(new URL('../support/tresor-program.js', import.meta.url))
+  const child = spawn('script', ['-qfec', `${process.execPath} ${program} ${command}`, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  let shown = ''
+  let asked = 0
+  let isOver = false
+  child.stdout.on('data', (part: Buffer) => {
+    shown += part.toString()
+    for (const count = shown.match(/(secret|more): /g)?.length ?? 0; asked < count; asked++) child.stdin.write(`${answers[asked]}\r`)
+    if (until === undefined || isOver || !shown.includes(until)) return
+    isOver = true
+    child.stdin.write('\x03')
+  })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  return { code, shown }
+}
 
 test.serial('a wrong PIN is not tried again, however often the service is started, until its file changes', async (t) => {
   const wrong = file('wrong-pin', '11111111\n')
