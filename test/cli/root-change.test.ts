@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -9,6 +9,7 @@ import { runQuietly } from '../../src/cli/quiet-run.ts'
 import { runNode } from '../../src/cli/run-node.ts'
 import { Client } from '../../src/client/index.ts'
 import { loadConfig } from '../../src/config.ts'
+import { createKeyFile, readRoot, rootFingerprint } from '../../src/partitions/index.ts'
 import { temporaryFolder } from '../support/command-line.ts'
 import { newKey } from '../support/key-lives.ts'
 import { startTestNode, type TestNode } from '../support/node.ts'
@@ -101,6 +102,22 @@ for (const [name, section, problem] of [
     if (name === 'a passphrase that is too short') t.true(await opens(data, uniqueIdentifier))
   })
 let existing: Awaited<ReturnType<typeof folderWithKey>> | undefined
+
+test.serial('a node of a cluster keeps the secret that all nodes have, and holds it otherwise', async (t) => {
+  const data = join(folder.path, 'of-cluster')
+  mkdirSync(data)
+  const secret = createKeyFile(join(data, 'root.key'))
+  writeFileSync(join(data, 'tresor.yaml'), 'cluster: { peer: "127.0.0.1:1", client: "127.0.0.1:2" }\n')
+  await t.throwsAsync(runQuietly(rootChange, data, [`command: [/bin/echo, "${'c0'.repeat(32)}"]`]), {
+    message: /command \/bin\/echo gives another root secret than the one that is used; it must give the same/,
+  })
+  t.deepEqual(rootFiles(data), ['root.key'])
+  await runQuietly(rootChange, data, [`passphraseFile: ${words}`])
+  t.deepEqual(rootFiles(data), ['root.sealed'])
+  const now = await readRoot({ kind: 'passphrase', passphrase: words, sealed: join(data, 'root.sealed') })
+  t.is(rootFingerprint(now), rootFingerprint(secret))
+  t.false(existsSync(join(data, 'store')))
+})
 
 const program = fileURLToPath(new URL('../support/tresor-program.js', import.meta.url))
 
