@@ -28,3 +28,9 @@ export type RepeatableOperation = (typeof repeatableOperations)[number]
 export function isRepeatable(operation: OperationName): operation is RepeatableOperation {
   return (repeatableOperations as readonly OperationName[]).includes(operation)
 }
+
+/**
+ * Tresor's own vendor attribute (KMIP 2.1 §4.60; in 1.x `x-Tresor::Resident`), a Boolean: of a Create or Create Key Pair, whether the key is to
+ * be an object of the tenant's token for good. Keys that are have it; nobody changes it.
+ */
+export const residentAttribute = { vendorIdentification: 'Tresor', attributeName: 'Resident' } as const

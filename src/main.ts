@@ -6,6 +6,7 @@ import { type ClusterNode, startClusterNode, startOnEtcd } from './cluster/index
 import type { Config } from './config.ts'
 import { rootSource } from './configured-root.ts'
 import { certifierOf, crlSignerOf, fingerprintsOfShared, joinSecretsOf } from './join-secrets.ts'
+import { type NodeEpochs, startEpochs } from './node-epochs.ts'
 import {
   type DataFolder,
   dataFolder,
@@ -17,7 +18,6 @@ import {
   serverFilesMark,
   workerSocket,
 } from './node-files.ts'
-import { type NodeEpochs, startEpochs } from './node-epochs.ts'
 import { NodeRoot } from './node-root.ts'
 import { ObjectStore } from './operations/object-store.ts'
 import { openerOf, placed } from './partition-opener.ts'
@@ -258,6 +258,7 @@ function serve({ config, folder, log, metrics, ledger, replica, registry, openPa
     streams,
     log,
     metrics,
+    inCluster: config.cluster !== undefined,
     serverName: 'Tresor',
     serverVersion,
   })

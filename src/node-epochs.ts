@@ -16,6 +16,7 @@ import {
   OpenPartitions,
   type PartitionDefinition,
   type Registry,
+  ResidentSweep,
   type RunOnce,
   type SoftwarePartitionDefinition,
   type TurnDevice,
@@ -97,6 +98,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
       else await secrets.look()
     },
   }
+  const runOnce = node === undefined ? runAlone : runOnceOf(new Claims({ ledger, replica, space: systemSpace }))
   const runner = new TurnRunner({
     ledger,
     replica,
@@ -108,7 +110,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
     share: turnShare,
     isAwaited: (tenant, epoch) => hasWaitingJobs(replica, tenant, epoch),
     log: told,
-    runOnce: node === undefined ? runAlone : runOnceOf(new Claims({ ledger, replica, space: systemSpace })),
+    runOnce,
   })
   await Promise.race([secrets.look().catch(() => undefined), sleep(firstLook, undefined, { ref: false })])
   const tidied = new Map<string, number>()
@@ -125,6 +127,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
     await secrets.look()
     await tidyTokens()
   }
+  const residents = new ResidentSweep({ ledger, replica, settings, spaceOf: tenantSpace, open, runOnce, log: told })
   const watching = watchEpochs(look, replica, log)
 
   return {
@@ -151,6 +154,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
     async close() {
       clearInterval(watching)
       await runner.close()
+      await residents.close()
       await secrets.settled()
       await partitions.close()
       await hsm?.close()

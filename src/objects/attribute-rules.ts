@@ -1,13 +1,14 @@
 import { type AttributeName, type AttributeRule, attributes, type ChangeRule } from '../../spec/attributes.ts'
 import { KmipError } from '../../spec/kmip-error.ts'
+import { residentAttribute } from '../../spec/tresor-extension.ts'
 import type { AttributeInstance, AttributeReference } from '../../spec/values.ts'
 import { referenceOf } from './attribute-set.ts'
 import { stateAt } from './lifecycle.ts'
 import type { ManagedObject, ObjectType } from './managed-object.ts'
 import { sameValue } from './same-value.ts'
 
-/** Vendor attributes of this Vendor Identification (1.x: `y-name`) are the server's (KMIP 2.1 §4.60). */
-const serverVendor = 'y'
+/** Vendor attributes of these Vendor Identifications (1.x: `y-name`, `x-Tresor::name`) are the server's (KMIP 2.1 §4.60). */
+const serverVendors: ReadonlySet<string> = new Set(['y', residentAttribute.vendorIdentification])
 
 /**
  * Whether a request that makes or registers an object of this type may carry these attributes.
@@ -145,7 +146,7 @@ function checkClientChanges(instance: AttributeInstance): void {
 }
 
 function checkVendor(vendor: string, reason: 'ReadOnlyAttribute' | 'AttributeReadOnly'): void {
-  if (vendor === serverVendor) throw new KmipError(reason, `Vendor attributes of ${serverVendor} are the server's.`)
+  if (serverVendors.has(vendor)) throw new KmipError(reason, `Vendor attributes of ${vendor} are the server's.`)
 }
 
 function checkChange(object: ManagedObject, name: AttributeName, rule: ChangeRule, now: number, what: string): void {

@@ -7,7 +7,16 @@ export { matches, type Search, searchesFor } from './locate-match.ts'
 export { ManagedObject, type ManagedObjectParts, type ObjectType, policyOf, type State } from './managed-object.ts'
 export { type NewObject, newObject } from './new-object.ts'
 export type { ObjectForm, SplitKeyForm } from './object-form.ts'
+export { askedResidence, isResident, withoutResidence } from './residence.ts'
 export { Secret } from './secret.ts'
 export { uuidOf } from './short-identifier.ts'
 export { assertUsable, consumeUsage, isLimited, type Use } from './usage.ts'
-export type { AlgorithmName, CurveName, KeyKind, KeyPolicy, KeyType, WrappedKey } from './wrapped-key.ts'
+export {
+  type AlgorithmName,
+  type CurveName,
+  type KeyKind,
+  type KeyPolicy,
+  type KeyType,
+  residentName,
+  type WrappedKey,
+} from './wrapped-key.ts'

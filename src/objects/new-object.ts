@@ -4,8 +4,9 @@ import { AttributeSet } from './attribute-set.ts'
 import { advance } from './lifecycle.ts'
 import { ManagedObject, type ObjectType } from './managed-object.ts'
 import type { ObjectForm } from './object-form.ts'
+import { isResident } from './residence.ts'
 import { shortIdentifierOf } from './short-identifier.ts'
-import type { KeyPolicy, WrappedKey } from './wrapped-key.ts'
+import { type KeyPolicy, residentName, type WrappedKey } from './wrapped-key.ts'
 
 export interface NewObject {
   /** A UUID, new. */
@@ -43,6 +44,7 @@ export function newObject(facts: NewObject): ManagedObject {
   attributes.set('UniqueIdentifier', uniqueIdentifier)
   attributes.set('ObjectType', objectType)
   for (const instance of facts.given) attributes.add(instance)
+  if (key !== undefined && residentName(key) !== undefined) attributes.add(isResident)
   for (const name of new Set((facts.found ?? []).map((instance) => instance.name))) attributes.delete(name)
   for (const instance of facts.found ?? []) attributes.add(instance)
   attributes.set('InitialDate', now)

@@ -5,6 +5,7 @@ import type { Version } from '../../spec/versions.ts'
 import type { Partition } from '../partitions/partition.ts'
 import type { Jobs } from './jobs.ts'
 import type { ObjectStore } from './object-store.ts'
+import type { ResidentRule } from './resident-rule.ts'
 import type { Streams } from './streams.ts'
 import type { Tickets } from './tickets.ts'
 
@@ -43,7 +44,7 @@ export interface Context {
    */
   readonly attributeInstances: 'by-index' | 'by-value'
   /** Which of the tenant's key policies hold where a request is silent. */
-  readonly policy: { readonly sensitive: boolean; readonly extractable: boolean }
+  readonly policy: { readonly sensitive: boolean; readonly extractable: boolean; readonly resident?: ResidentRule }
 }
 
 /** `own`: what is the client's own anyway, but is stored. `none`: what a server says of itself. */

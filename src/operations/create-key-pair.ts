@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, RequestPayload, ResponsePayload } from '../../spec/values.ts'
-import { type AlgorithmName, type CurveName, checkGiven, type KeyType } from '../objects/index.ts'
+import { type AlgorithmName, type CurveName, checkGiven, type KeyType, withoutResidence } from '../objects/index.ts'
 import { defaultFormat } from '../objects/key-formats/index.ts'
 import type { Context } from './context.ts'
 import { givenValue, maskOf, merged, withDefaults } from './given-attributes.ts'
 import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
+import { insideName, orDestroyed, residentPolicy, staysInside } from './resident.ts'
 import { withTemplates } from './templates.ts'
 
 /**
@@ -15,36 +16,44 @@ import { withTemplates } from './templates.ts'
  */
 export async function createKeyPair(context: Context, request: RequestPayload<'CreateKeyPair'>): Promise<ResponsePayload<'CreateKeyPair'>> {
   const common = await withTemplates(context, request.commonTemplates, request.commonAttributes ?? [])
-  const privateGiven = merged(common, await withTemplates(context, request.privateKeyTemplates, request.privateKeyAttributes ?? []))
-  const publicGiven = merged(common, await withTemplates(context, request.publicKeyTemplates, request.publicKeyAttributes ?? []))
+  const privateAsked = merged(common, await withTemplates(context, request.privateKeyTemplates, request.privateKeyAttributes ?? []))
+  const publicOwn = await withTemplates(context, request.publicKeyTemplates, request.publicKeyAttributes ?? [])
+  const inside = staysInside(context, privateAsked)
+  const privateGiven = withoutResidence(privateAsked)
+  // A public key is never resident: to ask for it is refused as what only the server sets.
+  const publicGiven = merged(withoutResidence(common), publicOwn)
   const type = pairType(privateGiven, publicGiven)
   const privateAttributes = completed(privateGiven, type, ['Sign'])
   const publicAttributes = completed(publicGiven, type, ['Verify'])
   checkGiven(privateAttributes, 'PrivateKey')
   checkGiven(publicAttributes, 'PublicKey')
-  const policy = requestedPolicy(context, privateGiven)
-  const pair = await context.partition.generateKeyPair(type, policy)
+  const policy = inside ? residentPolicy : requestedPolicy(context, privateGiven)
   const privateKeyUniqueIdentifier = randomUUID()
   const publicKeyUniqueIdentifier = randomUUID()
-  await addManagedObject(context, {
-    uniqueIdentifier: publicKeyUniqueIdentifier,
-    objectType: 'PublicKey',
-    given: [...publicAttributes, link('PrivateKeyLink', privateKeyUniqueIdentifier)],
-    form: { keyFormatType: defaultFormat('PublicKey', type.algorithm, type.curve) },
-    key: pair.publicKey,
-    policy: pair.publicKey.policy,
-    generated: true,
-    permitted: request.publicProtectionStorageMasks ?? request.commonProtectionStorageMasks,
-  })
-  await addManagedObject(context, {
-    uniqueIdentifier: privateKeyUniqueIdentifier,
-    objectType: 'PrivateKey',
-    given: [...privateAttributes, link('PublicKeyLink', publicKeyUniqueIdentifier)],
-    form: { keyFormatType: defaultFormat('PrivateKey', type.algorithm, type.curve) },
-    key: pair.privateKey,
-    policy,
-    generated: true,
-    permitted: request.privateProtectionStorageMasks ?? request.commonProtectionStorageMasks,
+  const pair = inside
+    ? await context.partition.generateResidentPair!(type, insideName(privateKeyUniqueIdentifier))
+    : await context.partition.generateKeyPair(type, policy)
+  await orDestroyed(context, inside, privateKeyUniqueIdentifier, async () => {
+    await addManagedObject(context, {
+      uniqueIdentifier: publicKeyUniqueIdentifier,
+      objectType: 'PublicKey',
+      given: [...publicAttributes, link('PrivateKeyLink', privateKeyUniqueIdentifier)],
+      form: { keyFormatType: defaultFormat('PublicKey', type.algorithm, type.curve) },
+      key: pair.publicKey,
+      policy: pair.publicKey.policy,
+      generated: true,
+      permitted: request.publicProtectionStorageMasks ?? request.commonProtectionStorageMasks,
+    })
+    await addManagedObject(context, {
+      uniqueIdentifier: privateKeyUniqueIdentifier,
+      objectType: 'PrivateKey',
+      given: [...privateAttributes, link('PublicKeyLink', publicKeyUniqueIdentifier)],
+      form: { keyFormatType: defaultFormat('PrivateKey', type.algorithm, type.curve) },
+      key: pair.privateKey,
+      policy,
+      generated: true,
+      permitted: request.privateProtectionStorageMasks ?? request.commonProtectionStorageMasks,
+    })
   })
   return { privateKeyUniqueIdentifier, publicKeyUniqueIdentifier }
 }

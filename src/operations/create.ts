@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, RequestPayload, ResponsePayload } from '../../spec/values.ts'
-import { type AlgorithmName, checkGiven, type KeyType, type ObjectForm } from '../objects/index.ts'
+import { type AlgorithmName, checkGiven, type KeyType, type ObjectForm, withoutResidence } from '../objects/index.ts'
 import type { Context } from './context.ts'
 import { givenValue, maskOf, withDefaults } from './given-attributes.ts'
 import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
+import { makeKey, orDestroyed, residentPolicy, staysInside } from './resident.ts'
 import { withTemplates } from './templates.ts'
 
 /**
@@ -14,22 +16,28 @@ export async function create(context: Context, request: RequestPayload<'Create'>
   const { objectType } = request
   if (objectType !== 'SymmetricKey' && objectType !== 'SecretData')
     throw new KmipError('InvalidObjectType', `Create makes Symmetric Keys and Secret Data, not a ${objectType}.`)
-  const attributes = await withTemplates(context, request.templates, request.attributes)
+  const asked = await withTemplates(context, request.templates, request.attributes)
+  const inside = objectType === 'SymmetricKey' && staysInside(context, asked)
+  const attributes = objectType === 'SymmetricKey' ? withoutResidence(asked) : asked
   const { given, type, form } = wantedKey(objectType, attributes)
   checkGiven(given, objectType)
   checkQuantumSafe(given, type)
-  const policy = requestedPolicy(context, given)
-  const key = await context.partition.generateKey(type, policy)
-  const object = await addManagedObject(context, {
-    objectType,
-    given,
-    form,
-    key,
-    policy,
-    generated: true,
-    permitted: request.protectionStorageMasks,
-  })
-  return { objectType, uniqueIdentifier: object.uniqueIdentifier }
+  const policy = inside ? residentPolicy : requestedPolicy(context, given)
+  const uniqueIdentifier = randomUUID()
+  const key = await makeKey(context, inside, type, uniqueIdentifier, policy)
+  await orDestroyed(context, inside, uniqueIdentifier, () =>
+    addManagedObject(context, {
+      uniqueIdentifier,
+      objectType,
+      given,
+      form,
+      key,
+      policy,
+      generated: true,
+      permitted: request.protectionStorageMasks,
+    }),
+  )
+  return { objectType, uniqueIdentifier }
 }
 
 /** What a key is when the request is silent; Query Defaults Information tells the same. */

@@ -34,6 +34,7 @@ import { signatureVerify } from './signature-verify.ts'
 export type { Context, OperationEntry, Permission, ServerFacts } from './context.ts'
 export { type Jobs, PolledAnswer } from './jobs.ts'
 export { madeIdentifiers, repeatedAnswer } from './repeated-answer.ts'
+export { type ResidentRule, usualResidentRule } from './resident-rule.ts'
 export type { BegunStream, FirstPart, StreamedOperation, StreamPurpose, Streams } from './streams.ts'
 export type { Tickets, TicketTerms } from './tickets.ts'
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type MaskBit, masks } from '../../spec/enumerations.ts'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, KeyMaterial, StructureValue } from '../../spec/values.ts'
-import { type KeyPolicy, type ManagedObject, type NewObject, newObject, type WrappedKey } from '../objects/index.ts'
+import { type KeyPolicy, type ManagedObject, type NewObject, newObject, residentName, type WrappedKey } from '../objects/index.ts'
 import { fromPlain, type KeyFormat } from '../objects/key-formats/index.ts'
 import type { KeyReference, PartitionDescription } from '../partitions/partition.ts'
 import type { Context } from './context.ts'
@@ -27,6 +27,7 @@ type Facts = Pick<NewObject, 'objectType' | 'given' | 'form' | 'key' | 'found' |
  * @throws KmipError for attributes that may not be given, NonUniqueNameAttribute, ProtectionStorageUnavailable.
  */
 export async function addManagedObject(context: Context, facts: Facts): Promise<ManagedObject> {
+  checkRule(context, facts)
   const uniqueIdentifier = facts.uniqueIdentifier ?? randomUUID()
   const partition = await context.partition.describe()
   const object = newObject({
@@ -44,6 +45,16 @@ export async function addManagedObject(context: Context, facts: Facts): Promise<
   })
   context.objects.create(object)
   return object
+}
+
+/** @throws KmipError PermissionDenied for a key that does not stay inside, where the tenant's keys must. */
+function checkRule({ policy }: Context, { objectType, key }: Facts): void {
+  if (policy.resident?.keys !== 'required' || (objectType !== 'SymmetricKey' && objectType !== 'PrivateKey')) return
+  if (key !== undefined && residentName(key) !== undefined) return
+  throw new KmipError(
+    'PermissionDenied',
+    'Keys of this tenant are resident: they are made here, by Create and Create Key Pair, and none comes in.',
+  )
 }
 
 /** The policy that a request's attributes ask for, the tenant's where they are silent. */

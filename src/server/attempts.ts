@@ -2,11 +2,11 @@ import { KmipError } from '../../spec/kmip-error.ts'
 import { type OperationName, operations } from '../../spec/operations.ts'
 import { isWithin, servedVersions, type Version, versions } from '../../spec/versions.ts'
 import type { RequestHeader, RequestMessage } from '../messages/index.ts'
-import { type Context, operationTable } from '../operations/index.ts'
+import { type Context, operationTable, type ResidentRule, usualResidentRule } from '../operations/index.ts'
 import type { ObjectStore } from '../operations/object-store.ts'
 import type { Partition } from '../partitions/index.ts'
 import type { ChangeSet } from '../store/index.ts'
-import type { Identity, OpenPartitions, Settings, TenantContext, TenantId } from '../tenants/index.ts'
+import type { Identity, OpenPartitions, Settings, Tenant, TenantContext, TenantId } from '../tenants/index.ts'
 import type { Claims } from './claims.ts'
 import type { Attempt } from './dispatch.ts'
 import type { AnswersKept } from './kept-answers.ts'
@@ -28,6 +28,7 @@ interface RequestRecords {
   savepoint(): number
   rollback(savepoint: number): void
   changes(): Promise<ChangeSet | undefined> | undefined
+  settled(outcome: 'committed' | 'conflict'): Promise<void> | undefined
   keptAt(milliseconds: number): AnswersKept
   tickets(of: TicketsOf): RequestTickets
   jobs(of: JobsOf): RequestJobs
@@ -44,6 +45,8 @@ export interface AttemptsParts {
   readonly streams: StreamRequests
   readonly claims: Claims
   readonly limits: Pick<ServerLimits, 'ticketsPerTenant' | 'jobsPerTenant'>
+  /** Whether other nodes serve the same tenants. */
+  readonly inCluster: boolean
   readonly serverName: string
   readonly serverVersion: string
 }
@@ -58,7 +61,7 @@ export class Attempts {
 
   constructor(parts: AttemptsParts) {
     this.#parts = parts
-    this.#reach = new Reach(parts.settings, parts.partitions)
+    this.#reach = new Reach(parts)
     this.#facts = factsByVersion(parts)
   }
 
@@ -145,6 +148,7 @@ export class Attempts {
         return jobs()
       },
       submit: (item, header) => jobs().submit(item, header, { certificate }),
+      settled: (outcome) => records.settled(outcome),
       savepoint: () => marks.push({ records: records.savepoint(), parts: run.mark }) - 1,
       rollback: (to) => {
         const mark = marks[to]
@@ -196,12 +200,14 @@ interface Reached {
 class Reach {
   readonly #settings: Settings
   readonly #partitions: OpenPartitions
+  readonly #inCluster: boolean
   #generation = -1
   readonly #kept = new Map<TenantId, Reached>()
 
-  constructor(settings: Settings, partitions: OpenPartitions) {
+  constructor({ settings, partitions, inCluster }: AttemptsParts) {
     this.#settings = settings
     this.#partitions = partitions
+    this.#inCluster = inCluster
   }
 
   /** @throws KmipError when the tenant was removed or its partition cannot be opened */
@@ -217,10 +223,26 @@ class Reach {
   async #open(identity: Pick<Identity, 'tenant'>, generation: number): Promise<Reached> {
     const tenant = this.#partitions.contextOf(identity)
     const { defaultSensitive: sensitive, defaultExtractable: extractable } = tenant.tenant.policy
-    const reached = { tenant, partition: await tenant.partition(), policy: { sensitive, extractable } }
+    const policy = { sensitive, extractable, resident: this.#residentRule(tenant.tenant) }
+    const reached = { tenant, partition: await tenant.partition(), policy }
     if (generation === this.#generation) this.#kept.set(identity.tenant, reached)
     return reached
   }
+
+  #residentRule({ policy, partition }: Tenant): ResidentRule {
+    const { residentKeys: keys = usualResidentRule.keys, mostResidentKeys: most = usualResidentRule.most } = policy
+    const defined = this.#settings.view().partitions.get(partition)?.value
+    const isOneToken = !this.#inCluster || defined?.kind !== 'pkcs11' || defined.serial !== undefined
+    return { keys, most, obstacle: isOneToken ? undefined : notOneToken(partition) }
+  }
+}
+
+/** A key that is in one token only can be used at the nodes that have it: its serial number says that all have the same. */
+function notOneToken(partition: string): string {
+  return (
+    `In a cluster resident keys need a token that all nodes share, and the definition of partition ${partition} names none by its serial number, ` +
+    'so that each node may have one of its own. Add the partition with --serial.'
+  )
 }
 
 const noWork: JobWork = { settle: async () => undefined, hurry: async () => undefined, isRunning: () => false }

@@ -39,6 +39,8 @@ export interface Attempt {
   readonly spend?: ((bytes: number) => Promise<void>) | undefined
   /** What the request costs its ticket though nothing that it did stays; staged for the commit. */
   readonly spent?: (() => Promise<ChangeSet | undefined>) | undefined
+  /** What the commit came to, before it is answered. Never fails. */
+  readonly settled?: (outcome: 'committed' | 'conflict') => Promise<void> | undefined
   /** A mark to go back to. */
   savepoint(): number
   /** Drops what was staged since the mark, and ends streams that took a part since. */
@@ -182,6 +184,7 @@ class Run<C extends Caller> {
     const began = performance.now()
     const result = await doors.commit(changes, this.#caller)
     doors.metrics.commit.observe(performance.now() - began)
+    if (result.outcome !== 'unknown') await attempt.settled?.(result.outcome)
     if (result.outcome === 'committed') {
       if (message.header.asynchronousIndicator !== 'Prohibited') doors.submitted?.(attempt.jobs.made)
       return this.#respond(answers)

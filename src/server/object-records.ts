@@ -9,6 +9,7 @@ import { type AnswersKept, KeptAnswers } from './kept-answers.ts'
 import type { CachedObject, ObjectCache } from './object-cache.ts'
 import { RequestJobs, type RequestJobsParts } from './request-jobs.ts'
 import { RequestTickets, type RequestTicketsParts } from './request-tickets.ts'
+import { ResidentChanges } from './resident-changes.ts'
 
 export interface RecordsParts {
   readonly tenant: string
@@ -32,6 +33,7 @@ export class Records implements ObjectRecords {
   #log: { readonly object: ManagedObject; readonly mark: number }[] = []
   #staged: Map<string, ManagedObject> | undefined
   #jobs: RequestJobs | undefined
+  #residents: ResidentChanges | undefined
 
   constructor(parts: RecordsParts) {
     this.#parts = parts
@@ -105,6 +107,11 @@ export class Records implements ObjectRecords {
     this.#staged = new Map(this.#log.map(({ object }) => [object.uniqueIdentifier, object]))
   }
 
+  /** What was proposed is stored, or never will be: keys that stay in their device go there as their records did. */
+  settled(outcome: 'committed' | 'conflict'): Promise<void> | undefined {
+    return this.#residents?.settled(outcome)
+  }
+
   /** Everything staged, sealed, as one proposal; undefined when nothing was. */
   changes(): Promise<ChangeSet | undefined> | undefined {
     return this.#unit.isEmpty ? undefined : this.#sealed(this.#staged ?? nothing)
@@ -113,7 +120,10 @@ export class Records implements ObjectRecords {
   async #sealed(staged: ReadonlyMap<string, ManagedObject>): Promise<ChangeSet | undefined> {
     const { tenant, partition, guard, wrapping, format } = this.#parts
     let hasNewKey = false
+    const residents = new ResidentChanges(partition)
+    this.#residents = residents
     for (const [id, object] of staged) {
+      residents.note(this.#lookUp(id)?.object.key, object.key)
       if (this.#isWrappedAnew(object)) {
         checkEpoch(object.uniqueIdentifier, object.key?.epoch, wrapping.epoch)
         hasNewKey = true
@@ -128,7 +138,7 @@ export class Records implements ObjectRecords {
     }
     const changes = this.#unit.changes()
     if (changes === undefined) return undefined
-    const guards = [...changes.guards, guard, ...(hasNewKey ? [wrapping.guard] : [])]
+    const guards = [...changes.guards, guard, ...(hasNewKey ? [wrapping.guard] : []), ...residents.guards()]
     const more = this.#jobs?.writes() ?? []
     return { ...changes, guards, writes: more.length === 0 ? changes.writes : [...changes.writes, ...more] }
   }

@@ -53,6 +53,8 @@ export interface ServingOptions {
   readonly streams: Pick<ProcessStreamsOptions, 'node' | 'process' | 'socketOf'>
   readonly log: Log
   readonly metrics: Metrics
+  /** Whether other nodes serve the same tenants. */
+  readonly inCluster: boolean
   readonly serverName: string
   readonly serverVersion: string
 }

@@ -11,6 +11,7 @@ export { OpenPartitions, type PartitionOpener, type TenantContext, type Wrapping
 export { Passwords } from './passwords.ts'
 export { type Permission, permissions, permissionsOf, type Role, roles } from './permissions.ts'
 export { Registry, type RegistryParts, type RuleRequest } from './registry.ts'
+export { condemnedPlace, ResidentSweep, type ResidentSweepOptions } from './resident-sweep.ts'
 export {
   type EpochDelivery,
   type EpochTurn,

@@ -24,6 +24,10 @@ export interface TenantPolicy {
   readonly defaultExtractable: boolean
   /** What new keys get as Sensitive when the client says nothing. */
   readonly defaultSensitive: boolean
+  /** Whether keys may, or must, be made that stay in their token for good; `allowed` when absent. */
+  readonly residentKeys?: 'refused' | 'allowed' | 'required'
+  /** How many of them there may be at a time; 100 when absent. */
+  readonly mostResidentKeys?: number
 }
 
 /** Where a tenant's keys are made and used. */

@@ -10,6 +10,7 @@ import { codeOf } from './device-session.ts'
 import { type DeviceOperation, DeviceStream } from './device-stream.ts'
 import { digestParts, fitsMac } from './digest-parts.ts'
 import type { LentObject } from './held-objects.ts'
+import type { KeyUse } from './lent-keys.ts'
 import { numbersOf } from './mechanisms.ts'
 import type { Token } from './token.ts'
 import { nothing, type TokenStream } from './token-stream.ts'
@@ -27,7 +28,7 @@ export interface StreamGround extends Pick<Partition, 'decrypt' | 'sign' | 'veri
     data: { readonly length: number },
   ): { readonly name: string; readonly mechanism: Mechanism }
   mac(mechanism: MacMechanism): Mechanism
-  lend(key: KeyReference, use: 'encrypt' | 'decrypt' | 'sign' | 'verify' | 'hmac' | 'cmac', name: string): Promise<LentObject>
+  lend(key: KeyReference, use: KeyUse, name: string): Promise<LentObject>
 }
 
 /** Begins operations in parts. What a module does on whole messages only is found out by a trial, once, and refused by name. */

@@ -160,7 +160,7 @@ export class DeviceSession {
     this.#manage(() => this.#library.C_DestroyObject(this.#objects, object))
   }
 
-  /** A session for one operation in parts. Sessions belong to the process: any of its threads may take a part to it, one at a time. */
+  /** A session for one operation in parts. Sessions belong to the process: whichever thread is free takes a part to it, one at a time. */
   openParts(): Handle {
     return this.#open()
   }

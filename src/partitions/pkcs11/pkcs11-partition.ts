@@ -1,7 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { Secret } from '../../objects/secret.ts'
-import { residentMechanism } from '../../objects/wrapped-key.ts'
 import { checkParameters, isAuthenticated, isSymmetric } from '../cipher-parameters.ts'
 import type { Labelled } from '../key-label.ts'
 import { lacks, macName, signName } from '../mechanisms.ts'
@@ -26,19 +25,17 @@ import { checkExtractable, checkRevealable } from '../policy.ts'
 import { checkSecretLength } from '../symmetric-keys.ts'
 import { StreamBeginner, type StreamGround } from './begin-stream.ts'
 import { tokenCipher, tokenWrap } from './ciphers.ts'
-import { ckk, ckm, cko } from './constants.ts'
-import type { Handle } from './cryptoki.ts'
+import { ckm } from './constants.ts'
 import { deriveObject } from './derive.ts'
 import type { Doing } from './device-error.ts'
 import { newPairObjects, newSecretObject } from './generate.ts'
-import { HeldObjects, type LentObject } from './held-objects.ts'
 import { checkCurve, checkLength, isAligned, withoutFill } from './keepable-keys.ts'
-import { keyTypeOf, numbersOf } from './mechanisms.ts'
+import { LentKeys } from './lent-keys.ts'
+import { numbersOf } from './mechanisms.ts'
 import { fromDerSignature, fromSpki, toDerSignature } from './public-key.ts'
 import { ResidentKeys } from './resident-keys.ts'
 import type { Span } from './session-threads.ts'
 import { macMechanism, numberSize, signInput } from './signatures.ts'
-import { attributes, publicTemplate } from './template.ts'
 import { Token, type TokenOptions } from './token.ts'
 import type { Carrying } from './token-keks.ts'
 import { TokenKeys } from './token-keys.ts'
@@ -72,15 +69,15 @@ const publicKeyPolicy: KeyPolicy = { sensitive: false, extractable: true }
 export class Pkcs11Partition implements Partition {
   readonly #token: Token
   readonly #keys: TokenKeys
-  readonly #held: HeldObjects
   readonly #residents: ResidentKeys
+  readonly #lent: LentKeys
   readonly streams: TokenStreams
 
   private constructor(token: Token, keys: TokenKeys, { heldKeys = 1000, streams = 32 }: Pkcs11PartitionOptions) {
     this.#token = token
     this.#keys = keys
-    this.#held = new HeldObjects({ count: heldKeys, bytes: Number.POSITIVE_INFINITY }, (object) => token.destroy(object))
     this.#residents = new ResidentKeys(token, keys)
+    this.#lent = new LentKeys(token, keys, this.#residents, heldKeys)
     this.streams = new TokenStreams(token.name, streams, new StreamBeginner(this.#streamGround()))
   }
 
@@ -144,7 +141,7 @@ export class Pkcs11Partition implements Partition {
     checkLength(this.#token, type)
     return this.#keys.admit(
       { kind: 'secret', type, policy },
-      await deriveObject(this.#token, this.#keys, (key) => this.#lendToDerive(key), base, mechanism, type),
+      await deriveObject(this.#token, this.#keys, (key) => this.#lent.lendToDerive(key), base, mechanism, type),
     )
   }
 
@@ -160,7 +157,7 @@ export class Pkcs11Partition implements Partition {
 
   async encrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array): Promise<Ciphertext> {
     const { name, mechanism: native, doing } = this.#cipher(key, mechanism, data)
-    const out = await this.#use(key, 'encrypt', name, (object) => this.#token.encrypt(doing, object, native, data, room(data)))
+    const out = await this.#lent.use(key, 'encrypt', name, (object) => this.#token.encrypt(doing, object, native, data, room(data)))
     if (!isAuthenticated(mechanism)) return { data: out }
     const end = out.length - mechanism.tagLength
     return { data: out.subarray(0, end), tag: out.subarray(end) }
@@ -175,7 +172,7 @@ export class Pkcs11Partition implements Partition {
     }
     const { name, mechanism: native, doing } = this.#cipher(key, mechanism, data)
     const input = tag === undefined ? data : Buffer.concat([data, tag])
-    return this.#use(key, 'decrypt', name, (object) =>
+    return this.#lent.use(key, 'decrypt', name, (object) =>
       this.#token.decrypt(doing, object, native, input, room(input), mechanism.cipher.startsWith('RSA') ? privateSpan(key) : undefined),
     )
   }
@@ -183,7 +180,7 @@ export class Pkcs11Partition implements Partition {
   async sign(key: KeyReference, mechanism: SignMechanism, data: Uint8Array): Promise<Uint8Array> {
     const name = this.#offered(signName(mechanism))
     const { mechanism: native, input } = await signInput(this.#token, mechanism, data)
-    const signature = await this.#use(key, 'sign', name, (object) =>
+    const signature = await this.#lent.use(key, 'sign', name, (object) =>
       this.#token.sign(this.#doing(name), object, native, input, privateSpan(key)),
     )
     return mechanism.scheme === 'ECDSA' ? toDerSignature(signature) : signature
@@ -194,7 +191,7 @@ export class Pkcs11Partition implements Partition {
     const { mechanism: native, input } = await signInput(this.#token, mechanism, data)
     const given = mechanism.scheme === 'ECDSA' ? fromDerSignature(signature, numberSize(key.key.type)) : signature
     if (given === undefined) return false
-    return this.#use(key, 'verify', name, (object) => this.#token.verify(this.#doing(name), object, native, input, given))
+    return this.#lent.use(key, 'verify', name, (object) => this.#token.verify(this.#doing(name), object, native, input, given))
   }
 
   async mac(key: KeyReference, mechanism: MacMechanism, data: Uint8Array): Promise<Uint8Array> {
@@ -204,7 +201,7 @@ export class Pkcs11Partition implements Partition {
       return (await this.encrypt(key, { cipher: 'GCM', iv, additionalData: data, tagLength: 16 }, new Uint8Array())).tag!
     }
     const native = macMechanism(this.#token, mechanism)
-    return this.#use(key, mechanism.mac === 'HMAC' ? 'hmac' : 'cmac', name, (object) =>
+    return this.#lent.use(key, mechanism.mac === 'HMAC' ? 'hmac' : 'cmac', name, (object) =>
       this.#token.sign(this.#doing(name), object, native, data),
     )
   }
@@ -216,9 +213,9 @@ export class Pkcs11Partition implements Partition {
   async wrapKey(target: KeyReference, wrapping: KeyReference, mechanism: WrapMechanism): Promise<Uint8Array> {
     checkExtractable(target.key.policy)
     const { name, mechanism: native } = this.#wrapMechanism(wrapping, mechanism)
-    const object = await this.#leavable(target.key)
+    const object = await this.#lent.leavable(target.key)
     try {
-      return await this.#use(wrapping, 'encrypt', name, (wrappingObject) =>
+      return await this.#lent.use(wrapping, 'encrypt', name, (wrappingObject) =>
         this.#token.wrap(this.#doing(name), wrappingObject, native, object),
       )
     } finally {
@@ -240,7 +237,7 @@ export class Pkcs11Partition implements Partition {
     const { name, mechanism: native } = this.#wrapMechanism(wrapping, mechanism)
     const isKey = kind === 'secret' || kind === 'private'
     const template = this.#keys.template(label, isKey ? 'wrapped' : 'plain')
-    const object = await this.#use(wrapping, 'decrypt', name, (wrappingObject) =>
+    const object = await this.#lent.use(wrapping, 'decrypt', name, (wrappingObject) =>
       this.#token.unwrap(this.#doing(name), wrappingObject, native, wrapped, template),
     )
     if (!isKey) {
@@ -301,12 +298,12 @@ export class Pkcs11Partition implements Partition {
   }
 
   forget(handle: string): void {
-    this.#held.forget(handle)
+    this.#lent.forget(handle)
   }
 
   async close(): Promise<void> {
     await this.streams.close()
-    this.#held.clear()
+    this.#lent.clear()
     await this.#token.close()
   }
 
@@ -322,40 +319,16 @@ export class Pkcs11Partition implements Partition {
     return this.#keys.admit(label, await this.#keys.bringIn(label, value))
   }
 
-  /** Not held: a digest is asked for once, when the key is made. */
   async #digestSecret(key: WrappedKey, number: number): Promise<Buffer | undefined> {
-    if (key.mechanism === residentMechanism) return this.#token.digestKey(number, (await this.#residents.lend(key)).object)
-    const object = await this.#keys.enter(key, 'stays')
+    const { object, release } = await this.#lent.lendToDigest(key)
     const digest = await this.#token.digestKey(number, object)
-    this.#token.destroy(object)
+    release()
     return digest
   }
 
   async #plain(key: WrappedKey): Promise<Buffer> {
     if (key.kind === 'data' || key.kind === 'public') return this.#keys.openData(key)
     return this.#keys.takeOut(key, await this.#keys.enter(key, 'wrapped'))
-  }
-
-  /** The target of a wrapping as an object that C_WrapKey takes: public keys and data as generic secrets. */
-  async #leavable(key: WrappedKey): Promise<Handle> {
-    if (key.kind === 'secret' || key.kind === 'private') {
-      if (key.kind === 'secret' && !isAligned(key.type)) {
-        throw lacks(this.#token.name, 'wrapping of a key whose length is no multiple of 64 bits', 'tokens fill such keys up with zeros')
-      }
-      return this.#keys.enter(key, 'wrapped')
-    }
-    const value = await this.#keys.openData(key)
-    if (value.length % 8 !== 0)
-      throw lacks(this.#token.name, 'wrapping of data whose length is no multiple of 8 bytes', 'tokens fill it up with zeros')
-    const template = attributes({
-      CLASS: cko.SECRET_KEY,
-      KEY_TYPE: ckk.GENERIC_SECRET,
-      TOKEN: false,
-      SENSITIVE: true,
-      EXTRACTABLE: true,
-      VALUE: value,
-    })
-    return this.#token.create(this.#doing('wrapping data'), template)
   }
 
   #cipher(key: KeyReference, mechanism: CipherMechanism, data: { readonly length: number }) {
@@ -372,48 +345,13 @@ export class Pkcs11Partition implements Partition {
     return tokenWrap(this.#token, algorithm, mechanism, padWrap)
   }
 
-  async #use<T>(reference: KeyReference, use: Use, name: string, action: (object: Handle) => Promise<T>): Promise<T> {
-    const { object, release } = await this.#lend(reference, use, name)
-    try {
-      return await action(object)
-    } finally {
-      release()
-    }
-  }
-
-  /** Lends the key as an object of the form that the use needs. */
-  async #lend(reference: KeyReference, use: Use, name: string): Promise<LentObject> {
-    const { key } = reference
-    const form = formFor(use, key, name)
-    if (key.mechanism === residentMechanism) return this.#lendResident(key, form)
-    const make = () => (form === 'public' ? this.#publicObject(key) : this.#keys.enter(key, 'stays', form === 'hmac'))
-    return this.#held.lend(reference.handle, form, make)
-  }
-
-  async #publicObject(key: WrappedKey): Promise<Handle> {
-    const template = publicTemplate(fromSpki(await this.#keys.openData(key)))
-    return this.#token.create(this.#doing('public key'), template)
-  }
-
-  #lendResident(key: WrappedKey, form: Form): Promise<LentObject> {
-    if (form !== 'hmac' || keyTypeOf(this.#token.ways, key.type) === ckk.GENERIC_SECRET) return this.#residents.lend(key)
-    const why = 'it is one object in the token, of one type. Make a key for HMAC'
-    throw lacks(this.#token.name, `HMAC by a resident ${key.type?.algorithm} key`, why)
-  }
-
-  async #lendToDerive(key: WrappedKey): Promise<LentObject> {
-    if (key.mechanism === residentMechanism) return this.#residents.lend(key)
-    const object = await this.#keys.enterToDerive(key)
-    return { object, release: () => this.#token.destroy(object) }
-  }
-
   #streamGround(): StreamGround {
     return {
       token: this.#token,
       offered: (name) => this.#offered(name),
       cipher: (key, mechanism, data) => this.#cipher(key, mechanism, data),
       mac: (mechanism) => macMechanism(this.#token, mechanism),
-      lend: (key, use, name) => this.#lend(key, use, name),
+      lend: (key, use, name) => this.#lent.lend(key, use, name),
       decrypt: (...values) => this.decrypt(...values),
       sign: (...values) => this.sign(...values),
       verify: (...values) => this.verify(...values),
@@ -432,22 +370,6 @@ export class Pkcs11Partition implements Partition {
 
 function privateSpan({ key: { type } }: KeyReference): Span {
   return `private ${type?.algorithm} ${type?.length}`
-}
-
-type Use = 'encrypt' | 'decrypt' | 'sign' | 'verify' | 'hmac' | 'cmac'
-type Form = 'secret' | 'private' | 'public' | 'hmac'
-
-/** @throws KmipError InvalidField when a key of this kind cannot be used so. */
-function formFor(use: Use, key: WrappedKey, name: string): Form {
-  if (key.kind === 'secret' && use === 'hmac') return 'hmac'
-  if (key.kind === 'secret' && use !== 'sign' && use !== 'verify' && !name.includes('RSA')) return 'secret'
-  if (key.kind === 'private' && (use === 'decrypt' || use === 'sign') && fits(key, name)) return 'private'
-  if (key.kind === 'public' && (use === 'encrypt' || use === 'verify') && fits(key, name)) return 'public'
-  throw new KmipError('InvalidField', `${name} does not ${use} with this ${key.kind} key (${key.type?.algorithm ?? 'of no algorithm'}).`)
-}
-
-function fits(key: WrappedKey, name: string): boolean {
-  return name.includes('RSA') === (key.type?.algorithm === 'RSA')
 }
 
 /** Room for an RSA block of 8,192 bits, or for padding and tag behind the data. */
