@@ -110,26 +110,6 @@ test('barriers of a worker overlap, and each answers those alone who came before
   await close()
 })
 
-test('after a barrier that many shared, the next waits until their requests may be done', async (t) => {
-  const { held, worker, server, close } = await serveHeld()
-  const asked: number[] = []
-  const { barrier } = held
-  held.barrier = () => {
-    asked.push(performance.now())
-    return barrier()
-  }
-  const many = Array.from({ length: 60 }, () => worker.barrier())
-  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
-  const late = [worker.barrier(), worker.barrier()]
-  await until(() => held.barriers.length === 2)
-  t.true((asked[1] as number) - (asked[0] as number) > 1, 'sixty requests take longer than a call')
-  for (const answer of held.barriers) answer()
-  await Promise.all([...many, ...late])
-  t.is(held.barriers.length, 2)
-  await server.close()
-  await close()
-})
-
 test('a call that takes long is not waited for; a ledger process that is silent is answered for, promptly from then on', async (t) => {
   const { held, worker, server, close } = await serveHeld()
   const asked = performance.now()
