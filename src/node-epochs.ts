@@ -22,6 +22,7 @@ import {
   type TurnDevice,
   TurnProgressStore,
   TurnRunner,
+  tenantId,
 } from './tenants/index.ts'
 
 export interface NodeEpochsOptions {
@@ -43,6 +44,8 @@ export interface NodeEpochs {
   readonly board: DeliveryBoard
   /** Makes the keys of a new software partition; it is not defined yet. */
   newPartition(name: string): Promise<SoftwarePartitionDefinition>
+  /** Begins to move a tenant to another partition, or finds that it was begun. */
+  move(tenant: string, to: string): Promise<void>
   /** Begins a turn, or finds that one was begun. @returns the epoch that is turned to */
   turn(partition: string): Promise<number>
   close(): Promise<void>
@@ -108,6 +111,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
     device,
     open,
     share: turnShare,
+    moving: async (tenant) => await partitions.contextOf({ tenant: tenantId(tenant) }).partition(),
     isAwaited: (tenant, epoch) => hasWaitingJobs(replica, tenant, epoch),
     log: told,
     runOnce,
@@ -142,6 +146,12 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
       } finally {
         secret.wipe()
       }
+    },
+    async move(tenant, to) {
+      // What cannot be opened is found out before anything is begun.
+      if ((await settings.current()).partitions.has(to)) await open(to)
+      await registry.beginMove(tenant, to)
+      runner.look()
     },
     async turn(partition) {
       const { partitions: defined } = await settings.current()

@@ -78,6 +78,8 @@ export interface AdministeredNode {
   takePartition(name: string): Promise<void>
   /** Begins to turn a partition to its next epoch, or finds that it was begun. @returns the epoch that is turned to */
   turnPartition(name: string): Promise<number>
+  /** Begins to move a tenant's keys from its software partition to a token, or finds that it was begun. */
+  moveTenant(tenant: string, partition: string): Promise<void>
   /** How far a turn has come that is under way, on whichever node. */
   turnProgress(name: string): TurnProgress | undefined
   /** After a PKCS #11 partition was removed. */

@@ -4,13 +4,28 @@ import type { AdministeredNode } from './administered-node.ts'
 import { checked, text } from './parameters.ts'
 
 const named = z.strictObject({ partition: text })
+const move = z.strictObject({ tenant: text, partition: text })
+const moved = z.strictObject({ tenant: text })
 
-/** Epoch turns: begun here, done by whichever node has its turn, and seen from every node. */
+/** Epoch turns and moves of tenants: begun here, done by whichever node has its turn, and seen from every node. */
 export function turnMethods(node: AdministeredNode): Record<string, AdminMethod> {
   return {
     'partition.turn': async (call) => {
       const { partition } = checked(named, call)
       return { partition, to: await node.turnPartition(partition) }
+    },
+    'partition.migrate': async (call) => {
+      const { tenant, partition } = checked(move, call)
+      await node.moveTenant(tenant, partition)
+      return { tenant, partition }
+    },
+    'partition.migrate-state': async (call) => {
+      const { tenant: name } = checked(moved, call)
+      const { tenant } = await node.registry.showTenant(name)
+      const { moving, partition } = tenant
+      if (moving === undefined) return { tenant: name, partition, move: null }
+      const { seen = 0, total = 0, rewrapped = 0, problem } = node.turnProgress(`move/${name}`) ?? {}
+      return { tenant: name, partition, move: { to: moving.to, seen, total, rewrapped, problem } }
     },
     'partition.turn-state': async (call) => await turnState(node, checked(named, call).partition),
   }

@@ -10,7 +10,7 @@ import { connectHsm, type HsmConnection, hasRoot } from '../partitions/index.ts'
 import { ObjectCache } from '../server/object-cache.ts'
 import { Records } from '../server/object-records.ts'
 import { formatOf, systemSpace, tenantSpace } from '../store/index.ts'
-import { HoldingsBoard, OpenPartitions, wrappingOf } from '../tenants/index.ts'
+import { HoldingsBoard, OpenPartitions } from '../tenants/index.ts'
 import { addressText } from './place.ts'
 import { tellHoldings } from './tell-holdings.ts'
 import { version } from './version.ts'
@@ -83,16 +83,14 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
         throw new Error(`the node cannot open partition ${name}, though this command could; the node's log says why`)
       },
       turnPartition: (name) => node.epochs.turn(name),
+      moveTenant: (tenant, to) => node.epochs.move(tenant, to),
       turnProgress: (name) => node.epochs.progress.read(name),
       dropPartition: () => tellHsm(node),
       objects: async (tenant) => {
         await ledger.barrier()
-        const view = registry.settings.view()
-        const entry = view.tenants.get(tenant)
-        if (entry === undefined) throw new Error(`tenant ${tenant} does not exist`)
-        const guard = registry.settings.guard('tenant', tenant, entry.revision)
-        const wrapping = wrappingOf(registry.settings, entry.value.partition)
-        const partition = await partitions.open(entry.value.partition)
+        if (!registry.settings.view().tenants.has(tenant)) throw new Error(`tenant ${tenant} does not exist`)
+        const { guard, wrapping, partition: opened } = partitions.contextOf({ tenant })
+        const partition = await opened()
         const records = new Records({
           tenant,
           space: tenantSpace(tenant),

@@ -8,6 +8,7 @@ import { partitionExportKek, partitionImportKek, partitionRequestKek } from './c
 import { keyList, keyShow } from './commands/key.ts'
 import { reload, status } from './commands/node.ts'
 import { partitionAdd, partitionList, partitionRemove, partitionShow } from './commands/partition.ts'
+import { partitionMigrate } from './commands/partition-migrate.ts'
 import { partitionTurnEpoch } from './commands/partition-turn.ts'
 import { rootChange } from './commands/root.ts'
 import { ruleAdd, ruleList, ruleRemove } from './commands/rule.ts'
@@ -47,6 +48,7 @@ export const commands: readonly Command[] = [
   partitionList,
   partitionShow,
   partitionTurnEpoch,
+  partitionMigrate,
   partitionRequestKek,
   partitionExportKek,
   partitionImportKek,

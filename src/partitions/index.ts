@@ -1,6 +1,7 @@
 export { type DeliveryKey, deliver, newDeliveryKey, receive } from './delivery-key.ts'
 export { connectHsm, type HsmConnection } from './hsm/connect.ts'
 export { type HsmServer, serveHsm } from './hsm/serve.ts'
+export { KeyTransfer } from './key-transfer.ts'
 export { createKeyFile, credentialName, readKeyFile, readPrivateFile } from './key-file.ts'
 export type { CacheLimits } from './lru.ts'
 export type * from './partition.ts'

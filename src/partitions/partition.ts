@@ -213,6 +213,11 @@ export interface Partition {
   dropEarlierEpochs?(): Promise<void>
   /** The same value wrapped under the KEK of the current epoch, inside the device; the key itself where it is so already. */
   rewrap(key: WrappedKey): Promise<WrappedKey>
+  /**
+   * Gives a key away to another partition, whatever its policy: wrapped under a transport key (AES key wrap with padding), public keys and data as
+   * values. For `KeyTransfer` and nothing else. Undefined where keys are not given away.
+   */
+  handOver?(key: WrappedKey, transport: KeyReference): Promise<{ readonly wrapped: Uint8Array } | PlainKey>
   hash(hash: HashName, data: Uint8Array): Promise<Uint8Array>
   /** Random bytes from the device's generator. */
   random(length: number): Promise<Uint8Array>

@@ -148,7 +148,7 @@ async function rewrapped(
   return joinSeal(next, await partition.sealRecord(next))
 }
 
-function wrappedKeyOf({ kind, algorithm, length, curve, sensitive, extractable, mechanism, epoch, bytes }: RecordKey): WrappedKey {
+export function wrappedKeyOf({ kind, algorithm, length, curve, sensitive, extractable, mechanism, epoch, bytes }: RecordKey): WrappedKey {
   const type =
     algorithm === undefined
       ? undefined

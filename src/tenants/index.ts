@@ -4,6 +4,7 @@ export { authenticate, type Credential, narrowTo, passwordMark } from './credent
 export { DeliveryBoard } from './delivery-board.ts'
 export { EpochSecrets, epochSecretsOf, neededDeliveries } from './epoch-secrets.ts'
 export type { TurnDevice, TurnParts } from './epoch-turn.ts'
+export { type MoveParts, runMove } from './tenant-move.ts'
 export { type Holding, type Holdings, HoldingsBoard } from './holdings.ts'
 export { demand, Identities, type Identity, mayDo, type TrustFiles } from './identity.ts'
 export { type TenantId, tenantId } from './names.ts'
@@ -23,6 +24,7 @@ export {
   type SettingsView,
   type SoftwarePartitionDefinition,
   type Tenant,
+  type TenantMove,
   type TenantPolicy,
   type User,
 } from './settings.ts'

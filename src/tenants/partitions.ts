@@ -1,7 +1,8 @@
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { Partition } from '../partitions/partition.ts'
+import type { Partition } from '../partitions/index.ts'
 import type { Guard, Space } from '../store/ledger.ts'
 import { type Identity, livingTenant } from './identity.ts'
+import { movingPartition } from './moving-partition.ts'
 import type { TenantId } from './names.ts'
 import type { PartitionDefinition, Settings, Tenant } from './settings.ts'
 
@@ -38,6 +39,8 @@ export class OpenPartitions {
   readonly #open: PartitionOpener
   readonly #spaceOf: (tenant: TenantId) => Space
   readonly #held = new Map<string, { readonly revision: number; readonly partition: Promise<Partition> }>()
+  /** Those of tenants that are being moved. */
+  readonly #moving = new Map<TenantId, { readonly source: Partition; readonly target: Partition; readonly partition: Partition }>()
   /** Why the last opening of a partition failed, by its name. */
   readonly #problems = new Map<string, string>()
   #closed = false
@@ -54,8 +57,18 @@ export class OpenPartitions {
     const tenant = livingTenant(view, identity.tenant)
     if (tenant === undefined) throw new KmipError('AuthenticationNotSuccessful', `Tenant ${identity.tenant} does not exist any more.`)
     const guard = this.#settings.guard('tenant', tenant.id, view.tenants.get(tenant.id)!.revision)
-    const wrapping = wrappingOf(this.#settings, tenant.partition)
-    return { tenant, guard, wrapping, space: this.#spaceOf(tenant.id), partition: () => this.open(tenant.partition) }
+    const wrapping = wrappingOf(this.#settings, tenant.moving?.to ?? tenant.partition)
+    return { tenant, guard, wrapping, space: this.#spaceOf(tenant.id), partition: () => this.#of(tenant) }
+  }
+
+  async #of({ id, partition, moving }: Tenant): Promise<Partition> {
+    if (moving === undefined) return await this.open(partition)
+    const [source, target] = await Promise.all([this.open(partition), this.open(moving.to)])
+    const known = this.#moving.get(id)
+    if (known?.source === source && known.target === target) return known.partition
+    const made = { source, target, partition: movingPartition(source, target) }
+    this.#moving.set(id, made)
+    return made.partition
   }
 
   /** Opens a partition, or waits for the opening that runs. One that failed is tried again by the next request. */

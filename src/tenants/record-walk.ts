@@ -18,7 +18,7 @@ export interface WalkOptions {
   readonly from?: WalkPosition | undefined
   /** Go with every commit: what must not have changed for the walk to make sense. */
   readonly guards: readonly Guard[]
-  /** The new value of an object, undefined where it may stay as it is. @throws KmipError CryptographicFailure for one that cannot be converted */
+  /** The new value of an object, undefined where it may stay as it is. @throws KmipError CryptographicFailure, UnsupportedCryptographicParameters, InvalidField for one that cannot be converted */
   readonly convert: (space: Space, object: StoredObject) => Promise<Uint8Array | undefined>
   /** Told after each page: objects seen and converted since the last time. */
   readonly progress: (position: WalkPosition, seen: number, converted: number) => Promise<void>
@@ -73,6 +73,8 @@ export async function walkRecords(options: WalkOptions): Promise<WalkOutcome> {
 
 const pageLength = 64
 const mostExamples = 3
+/** Reasons that lie in the object itself, and not in the device. */
+const ofTheKey: ReadonlySet<string> = new Set(['CryptographicFailure', 'UnsupportedCryptographicParameters', 'InvalidField'])
 
 async function convertOne(options: WalkOptions, space: Space, object: StoredObject) {
   const { ledger, replica, guards, convert } = options
@@ -82,7 +84,7 @@ async function convertOne(options: WalkOptions, space: Space, object: StoredObje
     try {
       value = await convert(space, current)
     } catch (error) {
-      if (!(error instanceof KmipError && error.reason === 'CryptographicFailure')) throw error
+      if (!(error instanceof KmipError && ofTheKey.has(error.reason))) throw error
       return { damaged: `${id} in ${space}: ${error.message}` }
     }
     if (value === undefined) return 'left'

@@ -12,6 +12,14 @@ export interface Tenant {
   /** ISO 8601; its name stays taken, because certificates of its clients may still be valid. */
   readonly removedAt?: string
   readonly policy: TenantPolicy
+  /** Its keys are being moved to another partition. */
+  readonly moving?: TenantMove
+}
+
+export interface TenantMove {
+  readonly to: string
+  /** ISO 8601. */
+  readonly startedAt: string
 }
 
 /** Milliseconds: who can bear more than this has no use for a cluster. */

@@ -1,21 +1,23 @@
 import { runTurn, type TurnParts } from './epoch-turn.ts'
+import { type MoveParts, runMove } from './tenant-move.ts'
 
 /** Does work that must run on one node of a cluster at a time, if it is this node's turn. The signal ends it when another takes over. */
 export type RunOnce = (task: string, work: (signal: AbortSignal) => Promise<void>) => Promise<boolean>
 
 export interface TurnRunnerOptions extends TurnParts {
   readonly runOnce: RunOnce
-  /** Milliseconds between two looks for turns that are under way; a second unless told. */
+  readonly moving: MoveParts['moving']
+  /** Milliseconds between two looks for what is under way; a second unless told. */
   readonly interval?: number
 }
 
-/** Goes on with every epoch turn that is under way, from the start of a node to its end: who begins one writes it down, and that is all. */
+/** Goes on with every epoch turn and move of a tenant that is under way, from the start of a node to its end: who begins one writes it down, and that is all. */
 export class TurnRunner {
   readonly #options: TurnRunnerOptions
   readonly #timer: NodeJS.Timeout
   readonly #closing = new AbortController()
   readonly #running = new Map<string, Promise<void>>()
-  /** When a turn that failed is tried again, by `performance.now()`. */
+  /** When what failed is tried again, by `performance.now()`. */
   readonly #pauses = new Map<string, number>()
 
   constructor(options: TurnRunnerOptions) {
@@ -28,10 +30,13 @@ export class TurnRunner {
   /** Begins with what is not begun yet. */
   look(): void {
     if (this.#closing.signal.aborted) return
-    for (const [name, { value }] of this.#options.settings.view().partitions) {
-      if (value.turn === undefined || this.#running.has(name) || performance.now() < (this.#pauses.get(name) ?? 0)) continue
-      const run = this.#run(name).finally(() => this.#running.delete(name))
-      this.#running.set(name, run)
+    const { partitions, tenants } = this.#options.settings.view()
+    for (const [name, { value }] of partitions) {
+      if (value.turn !== undefined) this.#begin(name, `epoch turn of partition ${name}`, (signal) => runTurn(this.#options, name, signal))
+    }
+    for (const { value } of tenants.values()) {
+      const { id, moving } = value
+      if (moving !== undefined) this.#begin(`move/${id}`, `move of tenant ${id}`, (signal) => runMove(this.#options, id, signal))
     }
   }
 
@@ -41,14 +46,20 @@ export class TurnRunner {
     await Promise.all(this.#running.values())
   }
 
-  async #run(name: string): Promise<void> {
+  #begin(name: string, what: string, work: (signal: AbortSignal) => Promise<void>): void {
+    if (this.#running.has(name) || performance.now() < (this.#pauses.get(name) ?? 0)) return
+    const run = this.#run(name, what, work).finally(() => this.#running.delete(name))
+    this.#running.set(name, run)
+  }
+
+  async #run(name: string, what: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const { runOnce, log, progress } = this.#options
     try {
-      await runOnce(`epoch-turn-${name}`, (signal) => runTurn(this.#options, name, AbortSignal.any([signal, this.#closing.signal])))
+      await runOnce(`epoch-turn-${name}`, (signal) => work(AbortSignal.any([signal, this.#closing.signal])))
     } catch (error) {
       if (this.#closing.signal.aborted) return
       const problem = error instanceof Error ? error.message : String(error)
-      log(`the epoch turn of partition ${name} does not go on: ${problem}`)
+      log(`the ${what} does not go on: ${problem}`)
       this.#pauses.set(name, performance.now() + pauseAfterFailure)
       const known = progress.read(name)
       // Told to who asks, on every node; where the ledger fails, that is told already.

@@ -245,6 +245,15 @@ class SoftwarePartition implements Partition {
     }
   }
 
+  async handOver(key: WrappedKey, transport: KeyReference): Promise<{ readonly wrapped: Uint8Array } | PlainKey> {
+    const value = this.#unwrap(key)
+    const { kind, type } = key
+    if (kind === 'public' || kind === 'data') return { kind, type, value: new Secret(value) }
+    const wrapped = wrap('AES-KEY-WRAP-PAD', keyOf(this.#hold(transport), 'secret', 'AES-KEY-WRAP-PAD'), value)
+    value.fill(0)
+    return { wrapped }
+  }
+
   async hash(hash: HashName, data: Uint8Array): Promise<Uint8Array> {
     return createHash(this.#hashName(hash)).update(data).digest()
   }
