@@ -58,15 +58,38 @@ export const largestFrame = 64 * 1024 * 1024
 
 /** A value as structured data: a Secret, which refuses to be copied by accident, is marked and opened here on purpose. */
 export function pack(value: unknown): unknown {
-  if (value instanceof Secret) return { $secret: value.expose() }
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return value
-  if (Array.isArray(value)) return value.map(pack)
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, pack(field)]))
+  // Most messages have none, and are sent as they are.
+  return some(value, (part) => part instanceof Secret) ? packed(value) : value
 }
 
 export function unpack(value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return value
-  if (Array.isArray(value)) return value.map(unpack)
-  if ('$secret' in value && value.$secret instanceof Uint8Array) return new Secret(value.$secret)
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, unpack(field)]))
+  return some(value, isMarked) ? unpacked(value) : value
+}
+
+function packed(value: unknown): unknown {
+  if (value instanceof Secret) return { $secret: value.expose() }
+  return isTree(value) ? mapped(value, packed) : value
+}
+
+function unpacked(value: unknown): unknown {
+  if (isMarked(value)) return new Secret(value.$secret)
+  return isTree(value) ? mapped(value, unpacked) : value
+}
+
+function isMarked(value: unknown): value is { readonly $secret: Uint8Array } {
+  return isTree(value) && '$secret' in value && value.$secret instanceof Uint8Array
+}
+
+function isTree(value: unknown): value is object {
+  return value !== null && typeof value === 'object' && !ArrayBuffer.isView(value)
+}
+
+function some(value: unknown, is: (part: unknown) => boolean): boolean {
+  if (!isTree(value)) return false
+  return is(value) || Object.values(value).some((part) => some(part, is))
+}
+
+function mapped(value: object, change: (part: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map(change)
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, change(part)]))
 }
