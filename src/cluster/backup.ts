@@ -2,6 +2,7 @@ import { type BackupHeader, type BackupValue, type OpenBackup, writeBackup } fro
 import { describeFailure, type EtcdClient } from './etcd-client.ts'
 import { revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
+import { type Page, pagesOf } from './pages.ts'
 import type { SeedSource } from './seed.ts'
 import { decodeStored } from './stored-value.ts'
 
@@ -33,20 +34,18 @@ export async function backUp(client: EtcdClient, keys: Keys, path: string, about
 }
 
 async function backUpOnce(client: EtcdClient, keys: Keys, path: string, about: About): Promise<BackupTold> {
-  const range = { key: keys.data, rangeEnd: keys.dataEnd, limit: pageSize }
-  const first = await client.range(range, { deadline: pageMilliseconds })
-  const revision = revisionOf(first.header.revision)
+  const pages = pagesOf(client, keys)
+  const first = await pages.next()
+  if (first.done === true) throw new Error('etcd gave no page at all')
+  const { revision } = first.value
   const length = keys.data.length
-  async function* pages(): AsyncGenerator<readonly BackupValue[]> {
-    let page = first
-    for (;;) {
-      yield page.kvs.map(({ key, value, modRevision }) => ({ key: key.subarray(length), value, revision: revisionOf(modRevision) }))
-      const last = page.kvs.at(-1)?.key
-      if (!page.more || last === undefined) return
-      page = await client.range({ ...range, key: Buffer.concat([last, Buffer.of(0)]), revision }, { deadline: pageMilliseconds })
-    }
+  const told = ({ kvs }: Page) =>
+    kvs.map(({ key, value, modRevision }): BackupValue => ({ key: key.subarray(length), value, revision: revisionOf(modRevision) }))
+  async function* all(page: Page): AsyncGenerator<readonly BackupValue[]> {
+    yield told(page)
+    for await (const next of pages) yield told(next)
   }
-  const values = await writeBackup(path, { formatVersion: 1, made: new Date().toISOString(), revision, ...about }, pages())
+  const values = await writeBackup(path, { formatVersion: 1, made: new Date().toISOString(), revision, ...about }, all(first.value))
   return { revision, values }
 }
 
@@ -63,5 +62,3 @@ export function backupSource(keys: Keys, backup: OpenBackup): SeedSource {
 }
 
 const attempts = 3
-const pageSize = 500
-const pageMilliseconds = 10_000

@@ -1,8 +1,9 @@
 import type { ReplicaEntry, Revision, StoppedReplica } from '../store/index.ts'
 import type { EtcdClient } from './etcd-client.ts'
-import { type KeyValue, type RequestOp, revisionOf } from './etcd-messages.ts'
+import { type RequestOp, revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
 import { copying, ofCluster, ownPlaces } from './own-places.ts'
+import { pagesOf } from './pages.ts'
 import { entryOf } from './snapshot.ts'
 import { storedEntry } from './store-source.ts'
 
@@ -65,27 +66,17 @@ async function goneSince(client: EtcdClient, keys: Keys, replica: StoppedReplica
   const later = new Set([...replica.entries(from)].map((entry) => keys.of(entry.place).toString('latin1')))
   const gone: Buffer[] = []
   let unchanged = 0
-  for await (const value of valuesOf(client, keys)) {
-    const entry = entryOf(keys, value)
-    if (entry === undefined || later.has(value.key.toString('latin1'))) continue
-    if (replica.is(entry.place, entry)) unchanged++
-    else if (entry.place.kind !== 'object' && replica.read(entry.place) === undefined) gone.push(value.key)
-    else return `it differs from etcd's copy in what both should have: its ${entry.place.kind} ${JSON.stringify(entry.place.id)}`
-  }
+  for await (const { kvs } of pagesOf(client, keys))
+    for (const value of kvs) {
+      const entry = entryOf(keys, value)
+      if (entry === undefined || later.has(value.key.toString('latin1'))) continue
+      if (replica.is(entry.place, entry)) unchanged++
+      else if (entry.place.kind !== 'object' && replica.read(entry.place) === undefined) gone.push(value.key)
+      else return `it differs from etcd's copy in what both should have: its ${entry.place.kind} ${JSON.stringify(entry.place.id)}`
+    }
   const own = ownPlaces.filter((place) => (replica.read(place)?.revision ?? from + 1) <= from).length
   if (unchanged + own === replica.total - later.size) return gone
   return "it has values from before etcd's copy that etcd does not have"
-}
-
-async function* valuesOf(client: EtcdClient, keys: Keys): AsyncIterable<KeyValue> {
-  let key = keys.data
-  for (;;) {
-    const page = await client.range({ key, rangeEnd: keys.dataEnd, limit: pageSize }, { deadline: callMilliseconds })
-    yield* page.kvs
-    const last = page.kvs.at(-1)?.key
-    if (!page.more || last === undefined) return
-    key = Buffer.concat([last, Buffer.of(0)])
-  }
 }
 
 /** What one revision wrote fitted into one transaction. */

@@ -4,6 +4,7 @@ import { memberLimits } from './etcd-member.ts'
 import type { RequestOp } from './etcd-messages.ts'
 import { revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
+import { pagesOf } from './pages.ts'
 import { sleep } from './timing.ts'
 
 /** A value as etcd is to hold it. */
@@ -119,16 +120,10 @@ async function put(client: EtcdClient, keys: Keys, source: SeedSource, mark: Mar
 async function compare(client: EtcdClient, keys: Keys, expected: OrderlessDigest, total: number, progress: SeedProgress): Promise<void> {
   const found = new OrderlessDigest()
   let count = 0
-  let [key, revision] = [keys.data, 0]
-  for (;;) {
-    const page = await client.range({ key, rangeEnd: keys.dataEnd, limit: pageSize, revision }, { deadline: callMilliseconds })
-    revision = revisionOf(page.header.revision)
-    for (const { key: at, value } of page.kvs) found.add(at, value)
-    count += page.kvs.length
+  for await (const { kvs } of pagesOf(client, keys)) {
+    for (const { key, value } of kvs) found.add(key, value)
+    count += kvs.length
     progress('compare', count, total)
-    const last = page.kvs.at(-1)?.key
-    if (!page.more || last === undefined) break
-    key = Buffer.concat([last, Buffer.of(0)])
   }
   if (count !== total || !found.equals(expected))
     throw new Error(
@@ -191,7 +186,6 @@ class OrderlessDigest {
 /** etcd's limit of a request, with room for the mark. */
 const largestValue = 1.5 * 1024 * 1024 - 64 * 1024
 const overhead = 16
-const pageSize = 500
 const progressEvery = 10_000
 const callMilliseconds = 10_000
 const attempts = 30

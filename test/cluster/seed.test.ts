@@ -154,7 +154,7 @@ test.serial('a backup whose revision etcd forgets meanwhile is begun anew; one t
       get: (target, name) => {
         if (name !== 'range') return Reflect.get(target, name).bind(target)
         return async (...call: Parameters<EtcdClient['range']>) => {
-          if (call[0].revision !== undefined && times-- > 0) {
+          if ((call[0].revision ?? 0) > 0 && times-- > 0) {
             const { header } = await target.put({ key: keys.head, value: Buffer.of(1) }, { deadline: 2000 })
             await target.compact(Number(header.revision), { deadline: 2000 })
           }
