@@ -4,7 +4,6 @@ export { authenticate, type Credential, narrowTo, passwordMark } from './credent
 export { DeliveryBoard } from './delivery-board.ts'
 export { EpochSecrets, epochSecretsOf, neededDeliveries } from './epoch-secrets.ts'
 export type { TurnDevice, TurnParts } from './epoch-turn.ts'
-export { type MoveParts, runMove } from './tenant-move.ts'
 export { type Holding, type Holdings, HoldingsBoard } from './holdings.ts'
 export { demand, Identities, type Identity, mayDo, type TrustFiles } from './identity.ts'
 export { type TenantId, tenantId } from './names.ts'
@@ -28,6 +27,7 @@ export {
   type TenantPolicy,
   type User,
 } from './settings.ts'
+export { type MoveParts, runMove } from './tenant-move.ts'
 export type { TrustFile } from './trust.ts'
 export { type TurnProgress, TurnProgressStore } from './turn-progress.ts'
 export { type RunOnce, TurnRunner } from './turn-runner.ts'

@@ -205,7 +205,9 @@ export class Registry {
     await this.#change((view) => {
       const partition = view.partitions.get(name)
       if (partition === undefined) throw new Error(`partition ${name} does not exist; ${existing('partitions', view.partitions.keys())}`)
-      const tenant = [...view.tenants.values()].find(({ value }) => (value.partition === name || value.moving?.to === name) && value.removedAt === undefined)
+      const tenant = [...view.tenants.values()].find(
+        ({ value }) => (value.partition === name || value.moving?.to === name) && value.removedAt === undefined,
+      )
       if (tenant !== undefined) throw new Error(`partition ${name} holds the keys of tenant ${tenant.value.id}; remove that tenant first`)
       return { changes: [{ kind: 'partition', id: name, value: undefined, revision: partition.revision }], result: undefined }
     })
@@ -221,7 +223,9 @@ export class Registry {
       if (partition === undefined) throw new Error(`partition ${name} does not exist; ${existing('partitions', view.partitions.keys())}`)
       const { value, revision } = partition
       if (value.turn !== undefined) return { changes: [], result: value.turn }
-      const mover = [...view.tenants.values()].find(({ value: tenant }) => tenant.moving !== undefined && [tenant.partition, tenant.moving.to].includes(name))
+      const mover = [...view.tenants.values()].find(
+        ({ value: tenant }) => tenant.moving !== undefined && [tenant.partition, tenant.moving.to].includes(name),
+      )
       if (mover !== undefined) throw new Error(`tenant ${mover.value.id} is being moved from or to partition ${name}; wait for its end`)
       const epoch = value.epoch ?? current
       const turn: EpochTurn = { phase: 'making', to: epoch + 1, startedAt: this.#time() }
@@ -238,9 +242,14 @@ export class Registry {
       const [source, target] = [tenant.partition, to].map((one) => view.partitions.get(one)?.value)
       if (target === undefined) throw new Error(`partition ${to} does not exist; ${existing('partitions', view.partitions.keys())}`)
       if (source?.kind !== 'software' || target.kind !== 'pkcs11')
-        throw new Error(`tenant ${name} is in partition ${tenant.partition} (${source?.kind}); keys are moved from a software partition to a token only`)
+        throw new Error(
+          `tenant ${name} is in partition ${tenant.partition} (${source?.kind}); keys are moved from a software partition to a token only`,
+        )
       const turning = [source, target].find(({ turn }) => turn !== undefined)
-      if (turning !== undefined) throw new Error(`the epoch of partition ${turning.name} is being turned; wait for its end: tresor partition turn-epoch ${turning.name}`)
+      if (turning !== undefined)
+        throw new Error(
+          `the epoch of partition ${turning.name} is being turned; wait for its end: tresor partition turn-epoch ${turning.name}`,
+        )
       const value = { ...tenant, moving: { to, startedAt: this.#time() } }
       return { changes: [{ kind: 'tenant', id: tenant.id, value, revision }], result: undefined }
     })
