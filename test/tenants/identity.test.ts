@@ -359,7 +359,11 @@ for (const [name, credential, message] of [
     { kind: 'UsernameAndPassword', username: 'alice' },
     'The credential names another user than the client certificate; its password is needed.',
   ],
-  ['a device', { kind: 'Device' }, 'Credential Type Device is not supported; use Username and Password, a Ticket, or the client certificate alone.'],
+  [
+    'a device',
+    { kind: 'Device' },
+    'Credential Type Device is not supported; use Username and Password, a Ticket, or the client certificate alone.',
+  ],
 ] as const satisfies readonly (readonly [string, Credential, string])[]) {
   test(`a credential is refused: ${name}`, async (t) => {
     const { app, as } = await withPasswords()
