@@ -11,6 +11,9 @@ const policy = z.strictObject({
   freshness: z.int().min(0).max(longestFreshness).optional(),
   defaultExtractable: z.boolean().optional(),
   defaultSensitive: z.boolean().optional(),
+  residentKeys: z.enum(['refused', 'allowed', 'required']).optional(),
+  mostResidentKeys: z.int().min(0).max(100_000).optional(),
+  tripleDes: z.boolean().optional(),
 })
 const addition = z.strictObject({ tenant: text, partition: text.optional(), policy: policy.optional() })
 const change = z.strictObject({ tenant: text, policy })

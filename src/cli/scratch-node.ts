@@ -46,7 +46,7 @@ export async function startScratchNode(workers = 0, change: (config: Config) => 
     node,
     pids: () => node.processes.pids(),
     addTenant: async (name, named = partition) => {
-      await node.registry.addTenant(name, named)
+      await node.registry.addTenant(name, named, { tripleDes: true })
       await node.registry.enroll(name, 'client', 'full')
       const issued = await issueClient(authority, { tenant: name, user: 'client' })
       const key = issued.privateKey?.export({ type: 'pkcs8', format: 'pem' }).toString() ?? ''

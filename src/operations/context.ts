@@ -43,8 +43,15 @@ export interface Context {
    * (KMIP 1.4 §2.1.1); in 2.x by value, where none given means all of them, or that there is but one.
    */
   readonly attributeInstances: 'by-index' | 'by-value'
-  /** Which of the tenant's key policies hold where a request is silent. */
-  readonly policy: { readonly sensitive: boolean; readonly extractable: boolean; readonly resident?: ResidentRule }
+  /** Which of the tenant's key policies hold where a request is silent, and what it has allowed. */
+  readonly policy: {
+    readonly sensitive: boolean
+    readonly extractable: boolean
+    /** Whether keys of 3DES are made and used; not unless told. */
+    readonly tripleDes?: boolean
+    /** The rule for keys that stay in their device; the usual one unless told. */
+    readonly resident?: ResidentRule
+  }
 }
 
 /** `own`: what is the client's own anyway, but is stored. `none`: what a server says of itself. */

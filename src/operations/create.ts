@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import { type AlgorithmName, checkGiven, type KeyType, type ObjectForm, withoutResidence } from '../objects/index.ts'
+import { checkAllowed } from './allowed.ts'
 import type { Context } from './context.ts'
 import { givenValue, maskOf, withDefaults } from './given-attributes.ts'
 import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
@@ -22,6 +23,7 @@ export async function create(context: Context, request: RequestPayload<'Create'>
   const { given, type, form } = wantedKey(objectType, attributes)
   checkGiven(given, objectType)
   checkQuantumSafe(given, type)
+  checkAllowed(context, type)
   const policy = inside ? residentPolicy : requestedPolicy(context, given)
   const uniqueIdentifier = randomUUID()
   const key = await makeKey(context, inside, type, uniqueIdentifier, policy)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, Identifier, RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import { assertUsable, checkGiven } from '../objects/index.ts'
+import { checkAllowed } from './allowed.ts'
 import type { Context } from './context.ts'
 import { checkQuantumSafe, wantedKey } from './create.ts'
 import { type DerivationObject, derivationOf } from './derive-mechanism.ts'
@@ -25,6 +26,7 @@ export async function deriveKey(context: Context, request: RequestPayload<'Deriv
   const { given, type, form } = wantedKey(objectType, attributes)
   checkGiven(given, objectType)
   checkQuantumSafe(given, type)
+  checkAllowed(context, type)
   const objects: DerivationObject[] = []
   for (const identifier of request.uniqueIdentifiers) objects.push(await openBase(context, identifier))
   const own = objects[0] === undefined ? {} : parametersFor(undefined, objects[0].object)
@@ -60,7 +62,7 @@ function checkSaid(attributes: readonly AttributeInstance[], objectType: 'Symmet
 
 async function openBase(context: Context, identifier: Identifier): Promise<DerivationObject> {
   const object = await context.objects.open(identifier)
-  assertUsable(object, context.now, 'DeriveKey')
+  checkAllowed(context, assertUsable(object, context.now, 'DeriveKey').type)
   return { object, reference: keyReference(object) }
 }
 

@@ -2,6 +2,7 @@ import { KmipError } from '../../spec/kmip-error.ts'
 import type { Identifier } from '../../spec/values.ts'
 import { assertUsable, consumeUsage, type KeyType, type ManagedObject, type Use } from '../objects/index.ts'
 import type { KeyReference } from '../partitions/partition.ts'
+import { checkAllowed } from './allowed.ts'
 import type { Context } from './context.ts'
 import type { Parameters } from './mechanisms.ts'
 import { keyReference } from './object-store.ts'
@@ -19,11 +20,12 @@ export interface KeyInUse {
  */
 export async function openKey(context: Context, identifier: Identifier | undefined, use: Use): Promise<KeyInUse> {
   const object = await context.objects.open(identifier)
-  return keyInUse(object, context.now, use)
+  return keyInUse(context, object, use)
 }
 
-export function keyInUse(object: ManagedObject, now: number, use: Use): KeyInUse {
-  const { type, kind } = assertUsable(object, now, use)
+export function keyInUse(context: Pick<Context, 'now' | 'policy'>, object: ManagedObject, use: Use): KeyInUse {
+  const { type, kind } = assertUsable(object, context.now, use)
+  checkAllowed(context, type)
   if (type !== undefined && kind !== 'data') return { object, type, reference: keyReference(object) }
   const { uniqueIdentifier, objectType, form } = object
   if (form.keyWrappingData !== undefined)

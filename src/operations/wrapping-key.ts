@@ -1,7 +1,7 @@
 import type { EnumerationValue } from '../../spec/enumerations.ts'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { StructureValue } from '../../spec/values.ts'
-import { isLimited, type ManagedObject } from '../objects/index.ts'
+import { assertUsable, isLimited, type ManagedObject } from '../objects/index.ts'
 import type { KeyReference, WrapMechanism } from '../partitions/partition.ts'
 import type { Context } from './context.ts'
 import { countUse, keyInUse } from './key-use.ts'
@@ -23,7 +23,7 @@ export interface WrappingKey {
  */
 export async function wrappingKey(context: Context, information: KeyInformation): Promise<WrappingKey> {
   const object = await openWrapping(context, information)
-  const { type, reference } = keyInUse(object, context.now, 'WrapKey')
+  const { type, reference } = keyInUse(context, object, 'WrapKey')
   const parameters = agreedParameters(object, information.cryptographicParameters)
   const missing = ivLength(type, parameters)
   const iv = missing === 0 ? undefined : await context.partition.random(missing)
@@ -45,7 +45,7 @@ export async function unwrappingKey(
   try {
     const object = await openWrapping(context, information)
     const use = mayUse(object, context.now, 'UnwrapKey') ? 'UnwrapKey' : 'WrapKey'
-    const { type, reference } = keyInUse(object, context.now, use)
+    const { type, reference } = keyInUse(context, object, use)
     const parameters = information.cryptographicParameters ?? object.attributes.get('CryptographicParameters') ?? {}
     return { reference, mechanism: wrapMechanism(type, parameters, data.ivCounterNonce) }
   } catch (error) {
@@ -66,7 +66,7 @@ const keptWrappedFor: ReadonlySet<EnumerationValue<'ResultReason'>> = new Set([
 
 function mayUse(object: ManagedObject, now: number, use: 'UnwrapKey'): boolean {
   try {
-    keyInUse(object, now, use)
+    assertUsable(object, now, use)
     return true
   } catch {
     return false

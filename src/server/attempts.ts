@@ -222,8 +222,8 @@ class Reach {
 
   async #open(identity: Pick<Identity, 'tenant'>, generation: number): Promise<Reached> {
     const tenant = this.#partitions.contextOf(identity)
-    const { defaultSensitive: sensitive, defaultExtractable: extractable } = tenant.tenant.policy
-    const policy = { sensitive, extractable, resident: this.#residentRule(tenant.tenant) }
+    const { defaultSensitive: sensitive, defaultExtractable: extractable, tripleDes = false } = tenant.tenant.policy
+    const policy = { sensitive, extractable, tripleDes, resident: this.#residentRule(tenant.tenant) }
     const reached = { tenant, partition: await tenant.partition(), policy }
     if (generation === this.#generation) this.#kept.set(identity.tenant, reached)
     return reached

@@ -32,6 +32,8 @@ export interface TenantPolicy {
   readonly defaultExtractable: boolean
   /** What new keys get as Sensitive when the client says nothing. */
   readonly defaultSensitive: boolean
+  /** Whether keys of 3DES are made and used; not unless told. */
+  readonly tripleDes?: boolean
   /** Whether keys may, or must, be made that stay in their token for good; `allowed` when absent. */
   readonly residentKeys?: 'refused' | 'allowed' | 'required'
   /** How many of them there may be at a time; 100 when absent. */

@@ -15,6 +15,8 @@ export async function runOasis(node: TestNode, addTenant: (name: string) => Prom
       const tenant = `series-${++tenants}`
       await addTenant(tenant)
       const { authority, certificate, privateKey } = await node.enroll(tenant, 'client')
+      // The official cases use it.
+      await node.node.registry.setPolicy(tenant, { tripleDes: true })
       const connection = await Connection.open(
         { host: '127.0.0.1', port: node.port },
         { ca: authority, cert: certificate, key: privateKey },

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { IssuedCertificate } from '../../admin/index.ts'
 import { longestFreshness, permissions, roles } from '../../tenants/index.ts'
-import { type Command, CommandError, numberOption, type OptionHelp, textOption, UsageError } from '../command.ts'
+import { type Command, CommandError, type Invocation, numberOption, type OptionHelp, textOption, UsageError } from '../command.ts'
 import { askNode, bundleFolder, configOf, dataWords, shownPath } from '../place.ts'
 
 interface TenantSummary {
@@ -18,15 +18,57 @@ const freshnessOption: OptionHelp = {
   help: `milliseconds that a Destroy may go unseen on other nodes, ${longestFreshness} at most; 0 unless said`,
 }
 
+const tripleDesOption: OptionHelp = {
+  type: 'string',
+  value: 'allow|refuse',
+  help: 'whether keys of 3DES are made and used; refused unless said',
+}
+
+/** @throws UsageError for another word. */
+function tripleDesChoice(invocation: Invocation): boolean | undefined {
+  const choice = textOption(invocation, '3des')
+  if (choice === undefined || choice === 'allow' || choice === 'refuse') return choice && choice === 'allow'
+  throw new UsageError(`--3des is allow or refuse, not ${choice}`)
+}
+
+function tripleDesWords(allowed: unknown): string {
+  return allowed === true ? 'keys are made and used' : 'refused; its keys may be registered and given back'
+}
+
+const residentOptions: Readonly<Record<string, OptionHelp>> = {
+  resident: {
+    type: 'string',
+    value: 'RULE',
+    help: 'refused, allowed (the default) or required: keys that are objects of the token for good',
+  },
+  'resident-keys': { type: 'string', value: 'N', help: 'how many of them at a time; 100 unless said' },
+}
+
+function residentWords(rule: unknown, most: unknown): string {
+  return `${rule ?? 'allowed'}, ${most ?? 100} at a time`
+}
+
+function residentChoice(invocation: Invocation): { readonly residentKeys?: string; readonly mostResidentKeys?: number } {
+  const residentKeys = textOption(invocation, 'resident')
+  const mostResidentKeys = numberOption(invocation, 'resident-keys')
+  return { ...(residentKeys === undefined ? {} : { residentKeys }), ...(mostResidentKeys === undefined ? {} : { mostResidentKeys }) }
+}
+
 function freshnessWords(milliseconds: unknown): string {
   return milliseconds === 0
     ? '0 ms: what was answered is seen everywhere at once'
     : `${milliseconds} ms: a Destroy may go unseen on other nodes for so long`
 }
 
+function policyOptions(invocation: Invocation): { readonly freshness?: number; readonly tripleDes?: boolean } {
+  const freshness = numberOption(invocation, 'freshness')
+  const tripleDes = tripleDesChoice(invocation)
+  return { ...(freshness === undefined ? {} : { freshness }), ...(tripleDes === undefined ? {} : { tripleDes }) }
+}
+
 export const tenantAdd: Command = {
   name: 'tenant add',
-  usage: 'NAME [--partition P] [--freshness MS]',
+  usage: 'NAME [--partition P] [--freshness MS] [--3des allow]',
   summary: 'Make a tenant: a key space of its own, in a partition.',
   details: `Without --partition it gets a software partition of its own, named like the tenant. A tenant on an HSM needs its token first:
 tresor partition add. Next: tresor tenant enroll NAME USER makes a client certificate.`,
@@ -34,16 +76,17 @@ tresor partition add. Next: tresor tenant enroll NAME USER makes a client certif
   options: {
     partition: { type: 'string', value: 'P', help: 'the partition that holds its keys' },
     freshness: freshnessOption,
+    '3des': tripleDesOption,
   },
   async run(invocation) {
     const { output } = invocation
     const [tenant] = invocation.arguments
     const partition = textOption(invocation, 'partition')
-    const freshness = numberOption(invocation, 'freshness')
+    const policy = policyOptions(invocation)
     const made = await askNode<TenantSummary>(invocation, 'tenant.add', {
       tenant,
       ...(partition === undefined ? {} : { partition }),
-      ...(freshness === undefined ? {} : { policy: { freshness } }),
+      ...(Object.keys(policy).length === 0 ? {} : { policy }),
     })
     output.step('tenant', `${made.tenant}, ${made.kind} partition ${made.partition}`, { ...made })
     output.line()
@@ -93,6 +136,8 @@ export const tenantShow: Command = {
       created: createdAt,
       objects: `${objects}, and ${destroyed} destroyed`,
       freshness: freshnessWords(policy.freshness),
+      'resident keys': residentWords(policy.residentKeys, policy.mostResidentKeys),
+      '3DES': tripleDesWords(policy.tripleDes),
       'new keys': `${policy.defaultExtractable === true ? 'extractable' : 'not extractable'}, ${policy.defaultSensitive === true ? 'sensitive' : 'not sensitive'} where the client says nothing`,
       users: users.map(({ name, permissions: given }) => `${name} (${given.join(' ')})`),
     })
@@ -101,19 +146,32 @@ export const tenantShow: Command = {
 
 export const tenantSet: Command = {
   name: 'tenant set',
-  usage: 'NAME --freshness MS',
-  summary: 'Change how long a change may go unseen by the requests of a tenant.',
-  details: `With 0, the default, every request sees all that was answered before it came, on whichever node. With more, its requests may rely on
+  usage: 'NAME [--freshness MS] [--3des allow|refuse] [--resident RULE] [--resident-keys N]',
+  summary: "Change a tenant's policy: how long a change may go unseen by its requests, 3DES, and resident keys.",
+  details: `With a freshness of 0, the default, every request sees all that was answered before it came, on whichever node. With more, its requests may rely on
 what their node knew so many milliseconds ago (${longestFreshness} at most), which spares them a round trip to the other nodes; a Destroy or Revoke
-may go unseen for so long on other nodes and other connections. A shorter time holds on all nodes when this command ends.`,
+may go unseen for so long on other nodes and other connections. A shorter time holds on all nodes when this command ends.
+
+3DES is for what cannot move to AES yet. Where it is refused its keys can still be registered, found and given back.
+
+A resident key never leaves its token, not even wrapped; required: every key of the tenant is one (docs/hsm.md).`,
   arity: [1, 1],
-  options: { freshness: freshnessOption },
+  options: { freshness: freshnessOption, '3des': tripleDesOption, ...residentOptions },
   async run(invocation) {
     const [tenant] = invocation.arguments
-    const freshness = numberOption(invocation, 'freshness')
-    if (freshness === undefined) throw new UsageError('--freshness MS is missing: what is to be set')
-    await askNode(invocation, 'tenant.set', { tenant, policy: { freshness } })
-    invocation.output.step('freshness', `${freshnessWords(freshness)}, for tenant ${tenant}`, { tenant, freshness })
+    const resident = residentChoice(invocation)
+    const policy = { ...policyOptions(invocation), ...resident }
+    const { freshness, tripleDes } = policy
+    if (Object.keys(policy).length === 0)
+      throw new UsageError('--freshness MS, --3des allow|refuse, --resident RULE or --resident-keys N is missing: what is to be set')
+    const after = await askNode<{ readonly policy: Readonly<Record<string, unknown>> }>(invocation, 'tenant.set', { tenant, policy })
+    if (Object.keys(resident).length > 0) {
+      const words = residentWords(after.policy.residentKeys, after.policy.mostResidentKeys)
+      invocation.output.step('resident keys', `${words}, for tenant ${tenant}`, { tenant, ...resident })
+    }
+    if (freshness !== undefined)
+      invocation.output.step('freshness', `${freshnessWords(freshness)}, for tenant ${tenant}`, { tenant, freshness })
+    if (tripleDes !== undefined) invocation.output.step('3DES', `${tripleDesWords(tripleDes)}, for tenant ${tenant}`, { tenant, tripleDes })
   },
 }
 
