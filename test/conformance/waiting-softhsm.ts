@@ -29,7 +29,10 @@ export const refusedBySoftHsm: Readonly<Record<string, Lacking>> = {
   ChaCha20: { says: /no mechanism ChaCha20\./, cases: [1, 2, 3].map((number) => `v2.1/mandatory/CS-BC-M-CHACHA20-${number}-21.xml`) },
   'keys derived by a hash': { says: /no mechanism DERIVE-HASH-SHA_256\./, cases: derived(1) },
   'keys derived by an HMAC': { says: /no mechanism DERIVE-HMAC\./, cases: derived(2) },
-  'keys derived from a password': { says: /no mechanism DERIVE-PBKDF2\./, cases: [...[3, 5].flatMap(derived), 'v1.4/testcases/TC-DERIVEKEY-4-14.xml'] },
+  'keys derived from a password': {
+    says: /no mechanism DERIVE-PBKDF2\./,
+    cases: [...[3, 5].flatMap(derived), 'v1.4/testcases/TC-DERIVEKEY-4-14.xml'],
+  },
   'ChaCha20-Poly1305': { says: /no mechanism ChaCha20-Poly1305\./, cases: ['v2.1/mandatory/CS-BC-M-CHACHA20POLY1305-1-21.xml'] },
   'nothing: keys in a token have a Protection Storage Mask of Hardware, where the case has Software': {
     says: undefined,
