@@ -69,4 +69,5 @@ function beginsWith(key: Buffer, prefix: Buffer): boolean {
   return key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
 }
 
-const pageSize = 500
+/** Not few: for each page etcd counts all keys behind its first. */
+const pageSize = 2000
