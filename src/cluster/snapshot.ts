@@ -69,5 +69,4 @@ function beginsWith(key: Buffer, prefix: Buffer): boolean {
   return key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
 }
 
-/** Not few: for each page etcd counts all keys behind its first. */
-const pageSize = 2000
+const pageSize = 500
