@@ -1,6 +1,7 @@
-import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import type { Secret } from '../objects/secret.ts'
 import type { Ledger, Replica, Space } from '../store/ledger.ts'
+import { Notes } from './notes.ts'
 
 /** What a node lets the others know, so that they can send it secrets. */
 export interface DeliveryNotice {
@@ -16,46 +17,34 @@ export interface DeliveryNotice {
  * alone cannot have secrets sent to a key of their own.
  */
 export class DeliveryBoard {
-  readonly #ledger: Ledger
-  readonly #replica: Replica
-  readonly #space: Space
+  readonly #notes: Notes
 
   constructor(ledger: Ledger, replica: Replica, systemSpace: Space) {
-    this.#ledger = ledger
-    this.#replica = replica
-    this.#space = systemSpace
+    this.#notes = new Notes(ledger, replica, systemSpace, 'delivery/')
   }
 
   /** Notices of all nodes that have the same root secret. */
   read(rootSecret: Secret): readonly DeliveryNotice[] {
-    const found = [...this.#replica.list(this.#space, 'setting', beginning)]
-    return found.flatMap(({ id, stored }) => {
-      const end = stored.value.length - macLength
-      const text = stored.value.subarray(0, Math.max(end, 0))
-      if (end <= 0 || !timingSafeEqual(macOf(text, rootSecret), stored.value.subarray(end))) return []
+    return [...this.#notes.all()].flatMap(([node, value]) => {
+      const end = value.length - macLength
+      const text = value.subarray(0, Math.max(end, 0))
+      if (end <= 0 || !timingSafeEqual(macOf(text, rootSecret), value.subarray(end))) return []
       const notice = JSON.parse(Buffer.from(text).toString('utf8')) as DeliveryNotice
-      return id === `${beginning}${notice.node}` ? [notice] : []
+      return node === notice.node ? [notice] : []
     })
   }
 
   async write(notice: DeliveryNotice, rootSecret: Secret): Promise<void> {
     const text = Buffer.from(JSON.stringify(notice))
-    await this.#commit(notice.node, Buffer.concat([text, macOf(text, rootSecret)]))
+    await this.#notes.write(notice.node, Buffer.concat([text, macOf(text, rootSecret)]))
   }
 
   /** Of a node that was removed for good: nothing more is sent to it. */
   async remove(node: string): Promise<void> {
-    await this.#commit(node, undefined)
-  }
-
-  async #commit(node: string, value: Uint8Array | undefined): Promise<void> {
-    const place = { space: this.#space, kind: 'setting', id: `${beginning}${node}` } as const
-    if (value === undefined && this.#replica.read(place) === undefined) return
-    await this.#ledger.commit({ nonce: randomBytes(16), guards: [], writes: [{ place, value }] })
+    await this.#notes.write(node, undefined)
   }
 }
 
-const beginning = 'delivery/'
 const macLength = 32
 
 function macOf(text: Uint8Array, rootSecret: Secret): Buffer {

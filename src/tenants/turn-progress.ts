@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import type { Ledger, Replica, Space } from '../store/ledger.ts'
+import { Notes } from './notes.ts'
 import type { WalkPosition } from './record-walk.ts'
 
 /** How far a turn has come, on whichever node it runs. */
@@ -24,31 +24,21 @@ export interface TurnProgress {
  * begins anew passes over what is done.
  */
 export class TurnProgressStore {
-  readonly #ledger: Ledger
-  readonly #replica: Replica
-  readonly #space: Space
+  readonly #notes: Notes
 
   constructor(ledger: Ledger, replica: Replica, systemSpace: Space) {
-    this.#ledger = ledger
-    this.#replica = replica
-    this.#space = systemSpace
+    this.#notes = new Notes(ledger, replica, systemSpace, 'epoch-turn/')
   }
 
   read(partition: string): TurnProgress | undefined {
-    const stored = this.#replica.read(this.#place(partition))
-    if (stored === undefined) return undefined
-    const { format: written, ...progress } = JSON.parse(Buffer.from(stored.value).toString('utf8')) as TurnProgress & { format: number }
+    const value = this.#notes.read(partition)
+    if (value === undefined) return undefined
+    const { format: written, ...progress } = JSON.parse(Buffer.from(value).toString('utf8')) as TurnProgress & { format: number }
     return written === format ? progress : undefined
   }
 
   async write(partition: string, progress: TurnProgress | undefined): Promise<void> {
-    const value = progress === undefined ? undefined : Buffer.from(JSON.stringify({ format, ...progress }))
-    if (value === undefined && this.#replica.read(this.#place(partition)) === undefined) return
-    await this.#ledger.commit({ nonce: randomBytes(16), guards: [], writes: [{ place: this.#place(partition), value }] })
-  }
-
-  #place(partition: string) {
-    return { space: this.#space, kind: 'setting', id: `epoch-turn/${partition}` } as const
+    await this.#notes.write(partition, progress === undefined ? undefined : Buffer.from(JSON.stringify({ format, ...progress })))
   }
 }
 

@@ -10,25 +10,13 @@ import { runNode } from '../../src/cli/run-node.ts'
 import { Client } from '../../src/client/index.ts'
 import { loadConfig } from '../../src/config.ts'
 import { createKeyFile, readRoot, rootFingerprint } from '../../src/partitions/index.ts'
-import { temporaryFolder } from '../support/command-line.ts'
 import { newKey } from '../support/key-lives.ts'
 import { startTestNode, type TestNode } from '../support/node.ts'
-import { softHsm } from '../support/softhsm.ts'
+import { rootPlaces } from '../support/root-places.ts'
 
-const hsm = softHsm()
-const folder = temporaryFolder()
-const { module, token, pinFile } = hsm.token('root')
-test.after.always(() => {
-  folder.remove()
-  hsm.remove()
-})
-
-const file = (name: string, text: string) => {
-  const path = join(folder.path, name)
-  writeFileSync(path, text, { mode: 0o600 })
-  return path
-}
-const words = file('words', 'six words that nobody has guessed\n')
+const places = rootPlaces()
+const { folder, file, words, module, token, pinFile } = places
+test.after.always(() => places.remove())
 
 const clientOf = ({ port, client }: TestNode) =>
   new Client({

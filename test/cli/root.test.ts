@@ -11,24 +11,13 @@ import { enrollAt } from '../../src/cli/scratch-cluster.ts'
 import { Client } from '../../src/client/index.ts'
 import { ckf, cku } from '../../src/partitions/pkcs11/constants.ts'
 import { openModule, releaseModule, tokensOf } from '../../src/partitions/pkcs11/module.ts'
-import { running, temporaryFolder, tresor } from '../support/command-line.ts'
+import { running, tresor } from '../support/command-line.ts'
 import { newKey } from '../support/key-lives.ts'
-import { softHsm } from '../support/softhsm.ts'
+import { rootPlaces } from '../support/root-places.ts'
 
-const hsm = softHsm()
-const folder = temporaryFolder()
-test.after.always(() => {
-  folder.remove()
-  hsm.remove()
-})
-
-const file = (name: string, text: string) => {
-  const path = join(folder.path, name)
-  writeFileSync(path, text, { mode: 0o600 })
-  return path
-}
-const words = file('words', 'six words that nobody has guessed\n')
-const { module, token, pinFile } = hsm.token('root')
+const places = rootPlaces()
+const { folder, file, words, module, token, pinFile } = places
+test.after.always(() => places.remove())
 
 /** A folder's configuration, with this section `root`. */
 function configure(name: string, root: string): string {

@@ -8,24 +8,13 @@ import { runQuietly } from '../../src/cli/quiet-run.ts'
 import { freePorts, type ScratchCluster, startScratchCluster } from '../../src/cli/scratch-cluster.ts'
 import { Client } from '../../src/client/index.ts'
 import { readRoot } from '../../src/partitions/index.ts'
-import { temporaryFolder } from '../support/command-line.ts'
 import { newKey } from '../support/key-lives.ts'
-import { softHsm } from '../support/softhsm.ts'
+import { rootPlaces } from '../support/root-places.ts'
 
-const hsm = softHsm()
-const folder = temporaryFolder()
-test.after.always(() => {
-  folder.remove()
-  hsm.remove()
-})
+const places = rootPlaces()
+const { folder, file, words, module, token, pinFile } = places
+test.after.always(() => places.remove())
 
-const file = (name: string, text: string) => {
-  const path = join(folder.path, name)
-  writeFileSync(path, text, { mode: 0o600 })
-  return path
-}
-const words = file('words', 'six words that nobody has guessed\n')
-const { module, token, pinFile } = hsm.token('root')
 const ofToken = `{ pkcs11: { module: ${module}, token: ${token}, pinFile: ${pinFile} } }`
 
 /** Puts a configuration where a node is to be made. */

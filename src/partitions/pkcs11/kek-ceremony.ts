@@ -6,7 +6,7 @@ import type { Handle, Mechanism, Template } from './cryptoki.ts'
 import { openModule, releaseModule, tokensOf } from './module.ts'
 import { fromSpki, toSpki } from './public-key.ts'
 import { attributes } from './template.ts'
-import { Token, type TokenOptions } from './token.ts'
+import { type Token, type TokenOptions, withToken } from './token.ts'
 import { type Carrying, carriedTemplate, carryingOf, findKeys } from './token-keks.ts'
 import { demandTrustedWrapping } from './trusted-wrapping.ts'
 
@@ -249,15 +249,6 @@ async function clearUnfinished(token: Token): Promise<void> {
 
 function receivers(token: Token): Promise<Handle[]> {
   return token.find({ CLASS: receiver.CLASS, TOKEN: true, LABEL: receiver.LABEL })
-}
-
-async function withToken<T>(options: TokenOptions, action: (token: Token) => Promise<T>): Promise<T> {
-  const token = await Token.open({ ...options, sessions: 1, calls: 'direct' })
-  try {
-    return await action(token)
-  } finally {
-    await token.close()
-  }
 }
 
 function carrying(token: Token) {

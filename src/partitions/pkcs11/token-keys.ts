@@ -150,7 +150,7 @@ export class TokenKeys {
   }
 
   get epochs(): number[] {
-    return [...this.#keks.keys()]
+    return [...this.#keks.keys()].sort((a, b) => a - b)
   }
 
   get wrapName(): string {

@@ -4,7 +4,7 @@ import { Secret } from '../../objects/secret.ts'
 import { ckf, ckk, ckm, cko, parameterType } from './constants.ts'
 import type { Handle, Mechanism } from './cryptoki.ts'
 import { attributes } from './template.ts'
-import { Token, type TokenOptions } from './token.ts'
+import { type Token, type TokenOptions, withToken } from './token.ts'
 
 /** A root secret under a key that a token keeps, as it lies in its file. */
 export interface TokenSealed {
@@ -67,15 +67,6 @@ function notSealedHere(token: Token, made: { readonly token: string; readonly se
     `The token ${token.details.token} (${token.details.serial}) does not open the root secret: ${why}. It was sealed by ${made.token} (${made.serial}).`,
     { cause },
   )
-}
-
-async function withToken<T>(options: TokenOptions, action: (token: Token) => Promise<T>): Promise<T> {
-  const token = await Token.open({ ...options, sessions: 1, calls: 'direct' })
-  try {
-    return await action(token)
-  } finally {
-    await token.close()
-  }
 }
 
 async function findKey(token: Token): Promise<Handle | undefined> {

@@ -362,3 +362,13 @@ function findToken(options: TokenOptions, library: Cryptoki) {
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** For one action, with one session, called on the spot: closed at its end. */
+export async function withToken<T>(options: TokenOptions, action: (token: Token) => Promise<T>): Promise<T> {
+  const token = await Token.open({ ...options, sessions: 1, calls: 'direct' })
+  try {
+    return await action(token)
+  } finally {
+    await token.close()
+  }
+}
