@@ -15,6 +15,8 @@ const ours = new Set([
   'pki',
   'root.key',
   'root.sealed',
+  'root.change',
+  'epoch-secrets',
   'store',
   'clients',
   'cluster',

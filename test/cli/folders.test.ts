@@ -1,7 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import test from 'ava'
 import { createAuthority, issueServer, writeBundle } from '../../certs/index.ts'
+import { folderState } from '../../src/cli/data-format.ts'
+import { dataFolder } from '../../src/node-files.ts'
 import { running, temporaryFolder, tresor } from '../support/command-line.ts'
 
 const folder = temporaryFolder()
@@ -65,6 +67,13 @@ test('a bare folder serves other machines with certificates of your own, and not
   t.is(added.code, 1)
   t.regex(added.stderr, /^tresor: this node has no root secret for software partitions .* tresor partition add/)
   t.is(await node.end(), 0)
+})
+
+test('whatever Tresor keeps in a folder may be put into a new one first, as a restore asks', (t) => {
+  const data = join(folder.path, 'copied')
+  const { root: _, ...places } = dataFolder({ data, cluster: undefined })
+  for (const place of Object.values(places)) mkdirSync(join(data, relative(data, place).split(sep)[0] as string), { recursive: true })
+  t.is(folderState(data), 'begun')
 })
 
 /** What stands in the folder's place, the command, and what is answered. */
