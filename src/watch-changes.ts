@@ -1,3 +1,4 @@
+import { KmipError } from '../spec/kmip-error.ts'
 import type { Config } from './config.ts'
 import { type DataFolder, serverFilesMark } from './node-files.ts'
 import type { Log } from './server/log.ts'
@@ -33,12 +34,22 @@ export function watchChanges(
     generation = view.generation
     await takeOver()
   }
+  // A node that cannot look, such as one without a majority, says why once and not at every look.
+  let told: string | undefined
+  const tell = (error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error)
+    if (why !== told)
+      log.warn('changes on disk or in the settings could not be taken over', { error: error instanceof KmipError ? why : error })
+    told = why
+  }
   let looking = false
   const timer = setInterval(() => {
     if (looking) return
     looking = true
     look()
-      .catch((error: unknown) => log.warn('changes on disk or in the settings could not be taken over', { error }))
+      .then(() => {
+        told = undefined
+      }, tell)
       .finally(() => {
         looking = false
       })
