@@ -98,12 +98,13 @@ is said of the token was tried, not read from its manual.`,
       }
     >(invocation, 'partition.show', { partition })
     if (invocation.output.isJson) return invocation.output.json(shown)
-    const { kind, tenants, epoch, turn, details, keysLie, protects, nodes = [], mechanisms, pinFile } = shown
+    const { kind, tenants, epoch, turn, keysLie, protects, nodes = [], mechanisms, pinFile } = shown
+    const { epochs, ...details } = shown.details
     invocation.output.details({
       partition: shown.partition,
       kind,
       tenants,
-      epoch,
+      epoch: epochs === undefined || epochs === String(epoch) ? epoch : `${epoch}, and here are the keys of epochs ${epochs}`,
       ...(turn === null ? {} : { 'epoch turn': `${turn.phase}, to epoch ${turn.to}` }),
       ...details,
       ...(pinFile === undefined ? {} : { 'PIN file': pinFile }),

@@ -167,7 +167,7 @@ A resident key never leaves its token, not even wrapped; required: every key of 
     const after = await askNode<{ readonly policy: Readonly<Record<string, unknown>> }>(invocation, 'tenant.set', { tenant, policy })
     if (Object.keys(resident).length > 0) {
       const words = residentWords(after.policy.residentKeys, after.policy.mostResidentKeys)
-      invocation.output.step('resident keys', `${words}, for tenant ${tenant}`, { tenant, ...resident })
+      invocation.output.step('resident', `${words}, for tenant ${tenant}`, { tenant, ...resident })
     }
     if (freshness !== undefined)
       invocation.output.step('freshness', `${freshnessWords(freshness)}, for tenant ${tenant}`, { tenant, freshness })
