@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { softHsm } from './softhsm.ts'
@@ -31,8 +32,9 @@ export async function remotedModule(label: string): Promise<RemotedModule> {
   const start = async () => {
     rmSync(socket, { force: true })
     server = spawn(program, ['-f', '--provider', hsm.module, '-n', socket, `pkcs11:token=${label}`], { stdio: 'ignore', detached: true })
-    for (let waited = 0; !existsSync(socket); waited += 20) {
-      if (waited > startLimit) throw new Error(`${program} has made no socket within ${startLimit / 1000} s`)
+    // The socket is there a moment before anybody listens: its client takes that for a module without tokens.
+    for (let waited = 0; !(await isListening(socket)); waited += 20) {
+      if (waited > startLimit) throw new Error(`${program} does not listen within ${startLimit / 1000} s`)
       await sleep(20)
     }
   }
@@ -49,6 +51,17 @@ export async function remotedModule(label: string): Promise<RemotedModule> {
     hsm.remove()
   }
   return { module, pinFile, kill, start, remove }
+}
+
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    const end = (listens: boolean) => {
+      socket.destroy()
+      resolve(listens)
+    }
+    socket.once('connect', () => end(true)).once('error', () => end(false))
+  })
 }
 
 /** Milliseconds. */
