@@ -2,17 +2,19 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { KmipError } from '../../spec/kmip-error.ts'
 import { type OperationName, operations } from '../../spec/operations.ts'
-import type { AttributeInstance, RequestPayload } from '../../spec/values.ts'
+import type { AttributeInstance, RequestPayload, ResponsePayload } from '../../spec/values.ts'
 import { callAdmin, type NodeStatus } from '../../src/admin/index.ts'
 import { partitionAdd } from '../../src/cli/commands/partition.ts'
 import { runQuietly } from '../../src/cli/quiet-run.ts'
 import { enrollAt } from '../../src/cli/scratch-cluster.ts'
 import { Client } from '../../src/client/index.ts'
 import { encodeRequest } from '../../src/messages/index.ts'
+import { type Asked, ask, outcomes } from '../support/requests.ts'
 import { type ServedNode, startServedNode } from '../support/served-node.ts'
 import { type SoftHsm, softHsm } from '../support/softhsm.ts'
-import { RawClient } from '../support/tls-client.ts'
+import { type ClientBundle, RawClient } from '../support/tls-client.ts'
 
 /*
  * A node at its most talkative, in processes of its own, with a tenant in a software partition and one in a token. Everything is done to it
@@ -45,7 +47,7 @@ test.before(async () => {
   for (const tenant of ['demo', 'token']) {
     const credentials = await enrollAt(node.data, tenant, 'app')
     await callAdmin(node.data, 'tenant.password', { tenant, user: 'app', password })
-    await useEverything(new Client({ ...place(), ...credentials, user: { username: 'app', password } }))
+    await useEverything(new Client({ ...place(), ...credentials, user: { username: 'app', password } }), bundleOf(credentials))
     await meetRefusals(new Client({ ...place(), ...credentials }), credentials)
     const wrong = new Client({ ...place(), ...credentials, user: { username: 'app', password: wrongPassword } })
     await refused(wrong.call('Query', { queryFunctions: ['QueryOperations'] }))
@@ -59,6 +61,10 @@ test.after.always(async () => {
 })
 
 const place = () => ({ endpoints: [node.endpoint] })
+
+function bundleOf({ ca, cert, key }: ServedNode['credentials']): ClientBundle {
+  return { authority: String(ca), certificate: String(cert), privateKey: String(key) }
+}
 const anyUse: AttributeInstance = { name: 'CryptographicUsageMask', value: 0xfff }
 const active: AttributeInstance = { name: 'ActivationDate', value: 1 }
 const aes: AttributeInstance = { name: 'CryptographicAlgorithm', value: 'AES' }
@@ -87,9 +93,11 @@ function raw(algorithm: 'AES' | 'HMAC_SHA256', bytes: Uint8Array) {
   } as const
 }
 
+type Call = <O extends OperationName>(operation: O, payload: RequestPayload<O>) => Promise<ResponsePayload<O>>
+
 /** Every operation there is, with success. */
-async function useEverything(client: Client): Promise<void> {
-  const call = async <O extends OperationName>(operation: O, payload: RequestPayload<O>) => {
+async function useEverything(client: Client, bundle: ClientBundle): Promise<void> {
+  const call: Call = async (operation, payload) => {
     const answer = await client.call(operation, payload)
     done.add(operation)
     return answer
@@ -107,6 +115,7 @@ async function useEverything(client: Client): Promise<void> {
   const value = symmetricKey?.keyBlock.keyValue
   if (value !== undefined && 'keyMaterial' in value && value.keyMaterial instanceof Uint8Array) secret('generated key', value.keyMaterial)
   await call('Activate', { uniqueIdentifier: made })
+  await useTickets(call, bundle)
 
   const key = await register({ objectType: 'SymmetricKey', symmetricKey: raw('AES', secret('registered AES key')) })
   const data = secret('plaintext')
@@ -118,6 +127,8 @@ async function useEverything(client: Client): Promise<void> {
     ivCounterNonce: sealed.ivCounterNonce,
     tag: sealed.tag,
   })
+  await derive(call, key)
+  await useLater(call, bundle, key)
   const macKey = await register({ objectType: 'SymmetricKey', symmetricKey: raw('HMAC_SHA256', secret('registered HMAC key')) })
   const macRequest = { uniqueIdentifier: macKey, cryptographicParameters: hmac, data: secret('data of a MAC') }
   const { macData } = await call('MAC', macRequest)
@@ -182,8 +193,85 @@ async function useEverything(client: Client): Promise<void> {
   client.close()
 }
 
+/** A key from a key, by a method that tokens have too. */
+async function derive(call: Call, base: string): Promise<void> {
+  const { uniqueIdentifier } = await call('DeriveKey', {
+    objectType: 'SymmetricKey',
+    uniqueIdentifiers: [base],
+    derivationMethod: 'ENCRYPT',
+    derivationParameters: {
+      cryptographicParameters: { blockCipherMode: 'CBC' },
+      initializationVector: randomBytes(16),
+      derivationData: [secret('derivation data')],
+    },
+    templates: [],
+    attributes: [aes, bits(256), anyUse],
+  })
+  const keyValue = (await call('Get', { uniqueIdentifier })).symmetricKey?.keyBlock.keyValue
+  if (keyValue === undefined || !('keyMaterial' in keyValue) || !(keyValue.keyMaterial instanceof Uint8Array))
+    throw new Error('Get answered no bytes of the derived key')
+  secret('derived key', keyValue.keyMaterial)
+}
+
+/** A ticket, with which a request is let in, and its end. */
+async function useTickets(call: Call, bundle: ClientBundle): Promise<void> {
+  const { ticket } = await call('Login', {})
+  // Its date comes first, which is none.
+  secret('ticket', ticket.ticketValue.subarray(8))
+  const credentials = [{ credentialType: 'Ticket', credentialValue: { ticket } }] as const
+  const client = await RawClient.open(node.endpoint.port, bundle)
+  const locate: Asked = ['Locate', { attributes: [] }]
+  const answer = outcomes(await ask(client, [locate], { credentials }))
+  if (answer.join() !== 'Success') throw new Error(`with a ticket: ${answer}`)
+  await call('Logout', { ticket })
+  const [item] = (await ask(client, [locate], { credentials })).items
+  if (item?.status !== 'OperationFailed') throw new Error('a ticket outlived its Logout')
+  told.push(item.error.message)
+  client.close()
+}
+
+/** Requests that are answered later: what they carry, and what is answered, is secret. */
+async function useLater(call: Call, bundle: ClientBundle, key: string): Promise<void> {
+  const client = await RawClient.open(node.endpoint.port, bundle)
+  const submit = async (item: Asked): Promise<Uint8Array> => {
+    const answer = await ask(client, [item], { asynchronousIndicator: 'Mandatory', credentials: [passwordCredential] })
+    const [pending] = answer.items
+    if (pending?.status !== 'OperationPending') throw new Error(`${item[0]} was not left to later: ${outcomes(answer)}`)
+    return pending.asynchronousCorrelationValue
+  }
+  const registered = { objectType: 'SymmetricKey', attributes: [anyUse], templates: [] } as const
+  const canceled = await submit(['Register', { ...registered, symmetricKey: raw('AES', secret('key registered later, or never')) }])
+  await call('Cancel', { asynchronousCorrelationValue: canceled })
+  const carriedOut = await submit(['Register', { ...registered, symmetricKey: raw('AES', secret('key registered later')) }])
+  const { asynchronousRequests } = await call('QueryAsynchronousRequests', {})
+  if (asynchronousRequests.length === 0) throw new Error('no request that waits for its answer is listed')
+  await processed(call, carriedOut)
+  await call('Poll', { asynchronousCorrelationValue: carriedOut })
+  const sealed = await call('Encrypt', {
+    uniqueIdentifier: key,
+    cryptographicParameters: { ...gcm, randomIv: true },
+    data: secret('plaintext that is answered later'),
+  })
+  const decrypted = await submit([
+    'Decrypt',
+    { uniqueIdentifier: key, cryptographicParameters: gcm, data: sealed.data, ivCounterNonce: sealed.ivCounterNonce, tag: sealed.tag },
+  ])
+  await processed(call, decrypted)
+  await call('Poll', { asynchronousCorrelationValue: decrypted })
+  client.close()
+}
+
+const passwordCredential = { credentialType: 'UsernameAndPassword', credentialValue: { username: 'app', password } } as const
+
+/** Hurried along, unless its turn came first. */
+async function processed(call: Call, asynchronousCorrelationValue: Uint8Array): Promise<void> {
+  await call('Process', { asynchronousCorrelationValue }).catch((error: unknown) => {
+    if (!(error instanceof KmipError) || error.reason !== 'DuplicateProcessRequest') throw error
+  })
+}
+
 /** Requests that carry secrets and are refused, for as many reasons as there are. */
-async function meetRefusals(client: Client, { ca, cert, key: privateKey }: ServedNode['credentials']): Promise<void> {
+async function meetRefusals(client: Client, credentials: ServedNode['credentials']): Promise<void> {
   const attributes = [anyUse, active]
   const register = (bytes: Uint8Array, more: Partial<RequestPayload<'Register'>> = {}) =>
     client.call('Register', {
@@ -230,7 +318,7 @@ async function meetRefusals(client: Client, { ca, cert, key: privateKey }: Serve
       },
     ],
   })
-  const bundle = { authority: String(ca), certificate: String(cert), privateKey: String(privateKey) }
+  const bundle = bundleOf(credentials)
   for (const at of [1, 2, 12, 40, 60, 100, 140, 180, 200].filter((offset) => offset < frame.length)) {
     const broken = Buffer.from(frame)
     broken[at] = (broken[at] as number) ^ 0x55
