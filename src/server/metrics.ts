@@ -138,6 +138,8 @@ const help: Readonly<Record<string, string>> = {
   internal_errors_total: 'Answers of General Failure that stand for a fault of the server.',
   connections: 'Open client connections.',
   streams: 'Cryptographic operations in parts that are open.',
+  jobs_waiting: 'Asynchronous requests that wait to be carried out.',
+  jobs_running: 'Asynchronous requests that are being carried out here.',
   stream_held_bytes: 'Plain text that waits until the tag of its decryption in parts is verified.',
   replica_revision: 'The revision that the local replica shows.',
   replica_lag_revisions: 'How far the replica is behind the latest change that the cluster has, as last looked at.',

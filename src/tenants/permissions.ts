@@ -2,7 +2,7 @@
 export const permissions = {
   create: 'make objects or bring them in: Create, Create Key Pair, Derive Key, Register',
   locate: 'find objects and see their attributes: Locate, Get Attributes, Get Attribute List',
-  read: 'take objects out: Get, Export',
+  read: 'take objects out: Get',
   use: 'encrypt, decrypt, sign, verify, MAC inside the partition',
   attributes: 'change attributes: Add, Modify and Delete Attribute',
   lifecycle: 'change states: Activate, Revoke, Destroy',

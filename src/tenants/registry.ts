@@ -77,7 +77,7 @@ export class Registry {
       const tenant = view.tenants.get(requireTenant(view, name).id)!
       for (const { id } of this.#parts.replica.list(this.#parts.spaceOf(tenant.value.id), 'object')) {
         throw new Error(
-          `tenant ${name} still has objects (${id} is one); destroy its keys first. What lies in a tenant's space is removed only by two security officers`,
+          `tenant ${name} has objects (${id} is one), and what lies in a tenant's space, destroyed objects included, is not removed; destroy its keys and dismiss its users instead`,
         )
       }
       const removedAt = this.#time()

@@ -158,7 +158,10 @@ const refusals: readonly (readonly [args: readonly string[], problem: RegExp])[]
   [['tenant', 'add', 'Bank!'], /^tresor: tenant "Bank!": use 1 to 63 lower-case letters, digits and hyphens/],
   [['tenant', 'add', 'new', '--partition', 'none'], /^tresor: partition none does not exist; the partitions are: bank, shop\n$/],
   [['tenant', 'show', 'none'], /^tresor: tenant none does not exist; the tenants are: bank, shop\n$/],
-  [['tenant', 'remove', 'bank'], /^tresor: tenant bank still has objects \(.* is one\); destroy its keys first/],
+  [
+    ['tenant', 'remove', 'bank'],
+    /^tresor: tenant bank has objects \(.* is one\), and .* is not removed; destroy its keys and dismiss its users/,
+  ],
   [['tenant', 'enroll', 'none', 'app'], /^tresor: tenant none does not exist/],
   [
     ['tenant', 'enroll', 'bank', 'app', '--role', 'king'],

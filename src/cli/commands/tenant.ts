@@ -178,8 +178,9 @@ A resident key never leaves its token, not even wrapped; required: every key of 
 export const tenantRemove: Command = {
   name: 'tenant remove',
   usage: 'NAME',
-  summary: 'Remove a tenant that has no objects, with its users.',
-  details: 'Its name is not given again: certificates of its clients may still be valid.',
+  summary: 'Remove a tenant that never had objects, with its users.',
+  details: `Records of destroyed objects stay, so a tenant that had any stays too: destroy its keys and dismiss its users instead. The name of one that was removed
+is not given again: certificates of its clients may still be valid.`,
   arity: [1, 1],
   options: {},
   async run(invocation) {
