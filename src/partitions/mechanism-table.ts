@@ -160,7 +160,10 @@ function rsaCipher(
 const keyWrap = (size: string) => ({ ciphers: { 16: `id-aes128-wrap${size}`, 24: `id-aes192-wrap${size}`, 32: `id-aes256-wrap${size}` } })
 const wrapping = (mechanism: number, more: Partial<TokenWay> = {}): TokenWay => ({ mechanism, flag: ckf.WRAP, ...more })
 
-/** Key wrapping (KMIP 2.1 §3.3). What encrypts wraps in software too, but for RSA without padding. */
+/** What encrypts and cannot be asked to wrap: KMIP has no place for the tag of GCM and CCM, XTS is for storage, and RSA without padding for neither. */
+const neverWraps: ReadonlySet<CipherRow['name']> = new Set(['AES-GCM', 'AES-CCM', 'AES-XTS', 'RSA-RAW', 'RSA-PKCS1-ENCRYPT'])
+
+/** Key wrapping (KMIP 2.1 §3.3). What encrypts wraps in software too, but for a few. */
 const wrapRows: readonly MechanismRow[] = [
   {
     name: 'WRAP-AES-KEY-WRAP',
@@ -181,7 +184,7 @@ const wrapRows: readonly MechanismRow[] = [
     // Some tokens mean another padding by one of them: which one is found out when the partition is opened.
     token: [wrapping(ckm.AES_KEY_WRAP_PAD), wrapping(ckm.AES_KEY_WRAP_KWP)],
   },
-  ...cipherRows.filter(({ cipher, name }) => cipher !== 'RSA-RAW' && name !== 'RSA-PKCS1-ENCRYPT').map(wrapRowOf),
+  ...cipherRows.filter(({ name }) => !neverWraps.has(name)).map(wrapRowOf),
 ]
 
 function wrapRowOf({ name, cipher, keys, kmip, software, token }: CipherRow): MechanismRow {
