@@ -20,6 +20,9 @@ export function describeCryptography(): string {
 |---|---|---|---|
 ${madeKeys().join('\n')}
 
+3DES is made and used for a tenant that allows it (\`tresor tenant set NAME --3des allow\`), and refused otherwise. On a token, vendor attribute \`Resident\` of
+\`Tresor\` asks for a key that never leaves it: [hsm.md](hsm.md#resident-keys).
+
 ## Key formats
 
 A symmetric key or a key pair is kept as what it is, and can be had in each of these formats whatever it came in. Anything else (Secret Data, Split Keys, PGP Keys,
