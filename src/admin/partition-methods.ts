@@ -58,11 +58,17 @@ async function shown(node: AdministeredNode, name: string) {
     const names = definitions.map((candidate) => candidate.name).join(', ')
     throw new Error(`partition ${name} does not exist; ${names === '' ? 'there are none yet' : `the partitions are: ${names}`}`)
   }
-  const { epoch, mechanisms, details } = await (await node.partition(name)).describe()
-  const tenants = (await node.registry.listTenants()).filter(({ partition }) => partition === name).map(({ id }) => id)
+  const partition = await node.partition(name)
+  const { epoch, mechanisms, details } = await partition.describe()
+  const residentKeys = (await partition.residents?.())?.length ?? null
+  const housed = (await node.registry.listTenants()).filter((tenant) => tenant.partition === name)
+  const tenants = housed.map(({ id }) => id)
+  // The partition can do it for whom its tenant's policy lets.
+  const tripleDes = housed.filter(({ policy }) => policy.tripleDes === true).map(({ id }) => id)
   const { turn } = await turnState(node, name)
   const protection = protectionOf(definition, node.root, details)
-  return { ...described(definition), tenants, epoch, turn, details, ...protection, ...(await nodesOf(node, name)), mechanisms }
+  const nodes = await nodesOf(node, name)
+  return { ...described(definition), tenants, epoch, turn, residentKeys, tripleDes, details, ...protection, ...nodes, mechanisms }
 }
 
 /** In a cluster, what each of its nodes has of the partition. */

@@ -15,6 +15,7 @@ const policy = z.strictObject({
   mostResidentKeys: z.int().min(0).max(100_000).optional(),
   tripleDes: z.boolean().optional(),
 })
+type PolicyCall = z.infer<typeof policy>
 const addition = z.strictObject({ tenant: text, partition: text.optional(), policy: policy.optional() })
 const change = z.strictObject({ tenant: text, policy })
 const enrollment = z.strictObject({
@@ -35,6 +36,7 @@ export function tenantMethods(node: AdministeredNode): Record<string, AdminMetho
   return {
     'tenant.add': async (call) => {
       const { tenant, partition, policy } = checked(addition, call)
+      await checkResidence(node, tenant, partition, policy)
       if (partition !== undefined) return await summary(node, await registry.addTenant(tenant, partition, defined(policy)))
       if ((await registry.listTenants()).some(({ id }) => id === tenant)) throw new Error(`tenant ${tenant} exists already`)
       const name = await ownPartition(node, tenant)
@@ -61,6 +63,7 @@ export function tenantMethods(node: AdministeredNode): Record<string, AdminMetho
     },
     'tenant.set': async (call) => {
       const { tenant, policy } = checked(change, call)
+      await checkResidence(node, tenant, (await registry.showTenant(tenant)).tenant.partition, policy)
       return { tenant, policy: (await registry.setPolicy(tenant, defined(policy))).policy }
     },
     'tenant.remove': async (call) => {
@@ -91,6 +94,16 @@ export function tenantMethods(node: AdministeredNode): Record<string, AdminMetho
       return { tenant, user: name }
     },
   }
+}
+
+/** @throws when all keys are to be resident, where none can be: every one would be refused later. `partition`: one in software unless told. */
+async function checkResidence(node: AdministeredNode, tenant: string, partition: string | undefined, policy: PolicyCall | undefined) {
+  if (policy?.residentKeys !== 'required') return
+  const definition = partition === undefined ? undefined : await partitionNamed(node, partition)
+  if (definition?.kind === 'pkcs11') return
+  throw new Error(
+    `tenant ${tenant} is on a software partition, and resident keys are objects of a token; move it to one first: tresor partition migrate ${tenant} PARTITION`,
+  )
 }
 
 /** A new partition of the tenant's own, in software, under the tenant's name. */

@@ -71,3 +71,40 @@ test.serial('a wrong PIN is tried once, and the partition is not added', async (
     ['bank', 'two'],
   )
 })
+
+test.serial(
+  'tenant set --resident required: every key of the tenant is an object of the token, and partition show counts them',
+  async (t) => {
+    const set = await tresor(['tenant', 'set', 'bank', '--resident', 'required', '--resident-keys', '3', '--data', data])
+    t.is(set.code, 0, set.stderr)
+    t.regex(set.stdout, /resident +required, 3 at a time, for tenant bank\n/)
+    t.like(await ask('tenant', 'show', 'bank'), { policy: { residentKeys: 'required', mostResidentKeys: 3 } })
+    t.like(await ask('partition', 'show', 'bank'), { residentKeys: 0 })
+    await ask('client', 'create', '--name', 'for-good', '--bundle', join(data, 'clients/bank/app'))
+    t.like(await ask('partition', 'show', 'bank'), { residentKeys: 1 })
+    t.regex((await tresor(['partition', 'show', 'bank', '--data', data])).stdout, /\n {2}resident keys +1\n/)
+  },
+)
+
+for (const [args, problem] of [
+  [['bank', '--resident', 'maybe'], /^tresor: .*residentKeys/],
+  [['bank', '--resident-keys', '100001'], /^tresor: .*mostResidentKeys/],
+  [
+    ['soft', '--resident', 'required'],
+    /^tresor: tenant soft is on a software partition.*; move it to one first: tresor partition migrate soft PARTITION\n$/,
+  ],
+] as const)
+  test.serial(`refuses: tenant set ${args.join(' ')}`, async (t) => {
+    if (args[0] === 'soft') await ask('tenant', 'add', 'soft')
+    const { code, stderr } = await tresor(['tenant', 'set', ...args, '--data', data])
+    t.is(code, 1)
+    t.regex(stderr, problem)
+  })
+
+test.serial('partition show says for whom 3DES is there', async (t) => {
+  const words = async () => (await tresor(['partition', 'show', 'soft', '--data', data])).stdout
+  t.regex(await words(), /3DES +for tenants alone that allow it, of which there is none here \(tresor tenant set NAME --3des allow\)/)
+  await ask('tenant', 'set', 'soft', '--3des', 'allow')
+  t.regex(await words(), /3DES +for tenants alone that allow it, here soft /)
+  t.like(await ask('partition', 'show', 'soft'), { tripleDes: ['soft'], residentKeys: null })
+})

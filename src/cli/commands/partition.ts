@@ -89,6 +89,8 @@ is said of the token was tried, not read from its manual.`,
       PartitionSummary & {
         readonly epoch: number
         readonly turn: { readonly phase: string; readonly to: number } | null
+        readonly residentKeys: number | null
+        readonly tripleDes: readonly string[]
         readonly details: Readonly<Record<string, string>>
         readonly keysLie: string
         readonly protects: readonly string[]
@@ -98,7 +100,7 @@ is said of the token was tried, not read from its manual.`,
       }
     >(invocation, 'partition.show', { partition })
     if (invocation.output.isJson) return invocation.output.json(shown)
-    const { kind, tenants, epoch, turn, keysLie, protects, nodes = [], mechanisms, pinFile } = shown
+    const { kind, tenants, epoch, turn, residentKeys, tripleDes, keysLie, protects, nodes = [], mechanisms, pinFile } = shown
     const { epochs, ...details } = shown.details
     invocation.output.details({
       partition: shown.partition,
@@ -106,6 +108,8 @@ is said of the token was tried, not read from its manual.`,
       tenants,
       epoch: epochs === undefined || epochs === String(epoch) ? epoch : `${epoch}, and here are the keys of epochs ${epochs}`,
       ...(turn === null ? {} : { 'epoch turn': `${turn.phase}, to epoch ${turn.to}` }),
+      ...(residentKeys === null ? {} : { 'resident keys': residentKeys }),
+      ...(mechanisms.some((name) => name.includes('DES3')) ? { '3DES': tripleDesWords(tripleDes) } : {}),
       ...details,
       ...(pinFile === undefined ? {} : { 'PIN file': pinFile }),
     })
@@ -120,6 +124,11 @@ is said of the token was tried, not read from its manual.`,
     if (nodes.length > 0) invocation.output.line()
     invocation.output.table(['mechanism', 'of'], families(mechanisms), mechanisms)
   },
+}
+
+function tripleDesWords(allowing: readonly string[]): string {
+  const who = allowing.length === 0 ? 'of which there is none here' : `here ${allowing.join(', ')}`
+  return `for tenants alone that allow it, ${who} (tresor tenant set NAME --3des allow)`
 }
 
 function holdingText({ token, serial, root, problem }: Holding): string {
