@@ -2,11 +2,11 @@ import { KmipError } from '../../spec/kmip-error.ts'
 import { type OperationName, operations } from '../../spec/operations.ts'
 import { isWithin, servedVersions, type Version, versions } from '../../spec/versions.ts'
 import type { RequestHeader, RequestMessage } from '../messages/index.ts'
-import { type Context, operationTable, type ResidentRule, usualResidentRule } from '../operations/index.ts'
+import { type Context, operationTable } from '../operations/index.ts'
 import type { ObjectStore } from '../operations/object-store.ts'
 import type { Partition } from '../partitions/index.ts'
 import type { ChangeSet } from '../store/index.ts'
-import type { Identity, OpenPartitions, Settings, Tenant, TenantContext, TenantId } from '../tenants/index.ts'
+import type { Identity, OpenPartitions, Settings, TenantContext, TenantId } from '../tenants/index.ts'
 import type { Claims } from './claims.ts'
 import type { Attempt } from './dispatch.ts'
 import type { AnswersKept } from './kept-answers.ts'
@@ -15,6 +15,7 @@ import type { JobWork, RequestJobs, RequestJobsParts } from './request-jobs.ts'
 import type { StreamRequests } from './request-streams.ts'
 import type { RequestTickets, RequestTicketsParts } from './request-tickets.ts'
 import { CheckedSettings } from './sealed-settings.ts'
+import { residentRuleOf } from './tenant-residence.ts'
 
 /** One request's objects, as the composition root joins them of store and partition. */
 export type BeginUnit = (
@@ -223,26 +224,13 @@ class Reach {
   async #open(identity: Pick<Identity, 'tenant'>, generation: number): Promise<Reached> {
     const tenant = this.#partitions.contextOf(identity)
     const { defaultSensitive: sensitive, defaultExtractable: extractable, tripleDes = false } = tenant.tenant.policy
-    const policy = { sensitive, extractable, tripleDes, resident: this.#residentRule(tenant.tenant) }
+    const defined = this.#settings.view().partitions.get(tenant.tenant.partition)?.value
+    const resident = residentRuleOf(tenant.tenant, defined, this.#inCluster ? 'in a cluster' : 'alone')
+    const policy = { sensitive, extractable, tripleDes, resident }
     const reached = { tenant, partition: await tenant.partition(), policy }
     if (generation === this.#generation) this.#kept.set(identity.tenant, reached)
     return reached
   }
-
-  #residentRule({ policy, partition }: Tenant): ResidentRule {
-    const { residentKeys: keys = usualResidentRule.keys, mostResidentKeys: most = usualResidentRule.most } = policy
-    const defined = this.#settings.view().partitions.get(partition)?.value
-    const isOneToken = !this.#inCluster || defined?.kind !== 'pkcs11' || defined.serial !== undefined
-    return { keys, most, obstacle: isOneToken ? undefined : notOneToken(partition) }
-  }
-}
-
-/** A key that is in one token only can be used at the nodes that have it: its serial number says that all have the same. */
-function notOneToken(partition: string): string {
-  return (
-    `In a cluster resident keys need a token that all nodes share, and the definition of partition ${partition} names none by its serial number, ` +
-    'so that each node may have one of its own. Add the partition with --serial.'
-  )
 }
 
 const noWork: JobWork = { settle: async () => undefined, hurry: async () => undefined, isRunning: () => false }
