@@ -170,6 +170,12 @@ export const configSchema = z.strictObject({
           .describe("Label of this node's own token, to which the partition's keys were carried (`tresor partition request-kek`)."),
         serial: z.string().min(1).optional().describe("That token's serial number, where two have one label."),
         parameters: z.string().min(1).optional().describe('What the library is told at its start on this node.'),
+        streams: z
+          .int()
+          .min(1)
+          .max(4096)
+          .optional()
+          .describe('Cryptographic operations in parts at a time, each of which takes one of the token’s sessions; 32 unless said.'),
       }),
     )
     .default({})

@@ -48,6 +48,7 @@ export function placed(config: Config, definition: Pkcs11PartitionDefinition): P
     ...(serial === undefined ? {} : { serial }),
     ...(parameters === undefined ? {} : { parameters }),
     ...(epoch === undefined ? {} : { epoch }),
+    ...(here?.streams === undefined ? {} : { streams: here.streams }),
   }
 }
 
