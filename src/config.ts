@@ -5,6 +5,7 @@ import { createSecureContext } from 'node:tls'
 import { z } from 'zod'
 import { defaultQuota } from './cluster/quota.ts'
 import { ConfigError, explain } from './config-errors.ts'
+import { partitionPlaceSchema } from './config-partition.ts'
 import { resolveRoot, rootFiles, rootProblem, rootSchema } from './config-root.ts'
 import { readYaml } from './config-yaml.ts'
 import { defaultServerLimits, type ServerLimits } from './server/limits.ts'
@@ -158,26 +159,7 @@ export const configSchema = z.strictObject({
       'Where the root secret of software partitions comes from: one of these keys. For a file `credential:NAME` may stand: what systemd gives the service (LoadCredential). To change it: `tresor root change`.',
     ),
   partitions: z
-    .record(
-      z.string(),
-      z.strictObject({
-        module: path.optional().describe("Path of the vendor's PKCS#11 library on this node."),
-        pinFile: path.optional().describe("File with the token's PIN on this node, readable by its owner alone (mode 0600)."),
-        token: z
-          .string()
-          .min(1)
-          .optional()
-          .describe("Label of this node's own token, to which the partition's keys were carried (`tresor partition request-kek`)."),
-        serial: z.string().min(1).optional().describe("That token's serial number, where two have one label."),
-        parameters: z.string().min(1).optional().describe('What the library is told at its start on this node.'),
-        streams: z
-          .int()
-          .min(1)
-          .max(4096)
-          .optional()
-          .describe('Cryptographic operations in parts at a time, each of which takes one of the token’s sessions; 32 unless said.'),
-      }),
-    )
+    .record(z.string(), partitionPlaceSchema)
     .default({})
     .describe(
       "By a partition's name: where its library, token and PIN are on this node, where that is not as `tresor partition add` said.",
