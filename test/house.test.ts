@@ -46,6 +46,7 @@ const free = [
   'src/config.ts',
   'src/config-docs.ts',
   'src/config-errors.ts',
+  'src/config-partition.ts',
   'src/config-root.ts',
   'src/configured-root.ts',
   'src/config-yaml.ts',
