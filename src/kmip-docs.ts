@@ -104,7 +104,7 @@ ${objectTypesTable()}
 ## Attributes
 
 "At creation": a request that makes or registers the object may carry it. "Later": how a client may add, change and delete it by the attribute operations;
-where it stands for several instances, each by itself. Vendor attributes (\`x-\` names in 1.x) are the client's own, but for those of \`Tresor\`.
+where it stands for several instances, each by itself. Vendor attributes (\`x-\` names in 1.x) are the client's own, but for \`Resident\` of \`Tresor\`.
 
 ${attributesTable()}
 
