@@ -105,6 +105,24 @@ test('a PSS signature with any usual salt is valid where no Salt Length is given
   }
 })
 
+test('an RSA signature that begins with zeros is valid with them, and not without', async (t) => {
+  const bench = operationContext()
+  const parameters = { paddingMethod: 'PSS', hashingAlgorithm: 'SHA_256', saltLength: 32 } as const
+  const { publicKey } = await registerPair(bench, 'rsa', parameters)
+  let whole = sign('sha256', data, pss(pairs.rsa.privateKey, 32))
+  while (whole[0] !== 0) whole = sign('sha256', data, pss(pairs.rsa.privateKey, 32))
+  for (const [signatureData, expected] of [
+    [whole, 'Valid'],
+    [whole.subarray(1), 'Invalid'],
+  ] as const) {
+    const request = { uniqueIdentifier: publicKey, signatureData }
+    t.is((await bench.run('SignatureVerify', { ...request, data })).validityIndicator, expected)
+    const { correlationValue } = await bench.run('SignatureVerify', { uniqueIdentifier: publicKey, data, initIndicator: true })
+    const end = { ...request, data: Buffer.alloc(0), finalIndicator: true, correlationValue }
+    t.is((await bench.run('SignatureVerify', end)).validityIndicator, expected)
+  }
+})
+
 for (const parameters of [{ hashingAlgorithm: 'SHA_256' }, {}] as const) {
   test(`signs a digest: ${JSON.stringify(parameters)}`, async (t) => {
     const bench = operationContext()

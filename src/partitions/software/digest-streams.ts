@@ -4,7 +4,7 @@ import { lacks, macName } from '../mechanisms.ts'
 import type { MacMechanism, SignMechanism } from '../partition.ts'
 import type { HeldKey } from './held-key.ts'
 import { hmac } from './macs.ts'
-import { falseWhenBroken, hashedSignature, tooShort } from './signatures.ts'
+import { falseWhenBroken, hashedSignature, isOfWholeLength, tooShort } from './signatures.ts'
 import type { SoftwareStream } from './software-stream.ts'
 
 /** A hash in parts, by OpenSSL's name. */
@@ -34,7 +34,7 @@ export function signStream(partition: string, held: HeldKey, mechanism: SignMech
 export function verifyStream(partition: string, held: HeldKey, mechanisms: readonly SignMechanism[]): SoftwareStream {
   const ways = mechanisms.map((mechanism) => {
     const { hash, key } = hashedSignature(partition, held, mechanism, 'public')
-    return { whole: createVerify(hash), key }
+    return { whole: createVerify(hash), key, mechanism }
   })
   const all = {
     update: (data: Uint8Array) => {
@@ -43,7 +43,13 @@ export function verifyStream(partition: string, held: HeldKey, mechanisms: reado
   }
   return digesting(all, (_whole, expected) => {
     const signature = demanded('signature', expected)
-    return { data: nothing, valid: ways.some(({ whole, key }) => falseWhenBroken(() => whole.verify(key, signature))) }
+    return {
+      data: nothing,
+      valid: ways.some(
+        ({ whole, key, mechanism }) =>
+          isOfWholeLength(key.key, mechanism, signature) && falseWhenBroken(() => whole.verify(key, signature)),
+      ),
+    }
   })
 }
 

@@ -51,6 +51,7 @@ export function verify(partition: string, held: HeldKey, mechanism: SignMechanis
   const key = asymmetricKeyOf(held, 'public', keyTypes[mechanism.scheme], mechanism.scheme)
   if (mechanism.scheme === 'EdDSA') return cryptoVerify(null, data, key, signature)
   const { node, digestInfo } = checkHash(partition, mechanism, data)
+  if (!isOfWholeLength(key, mechanism, signature)) return false
   if (mechanism.scheme === 'RSA-PKCS1' && mechanism.digested) {
     return falseWhenBroken(() => {
       const encoded = publicDecrypt({ key, padding: RSA_PKCS1_PADDING }, signature)
@@ -74,6 +75,12 @@ export function hashedSignature(
   const { node } = checkHash(partition, mechanism, nothing)
   const binds = mechanism.scheme === 'RSA-PSS' && checkPss(partition, key, mechanism).binds
   return { hash: node, key: withPadding(binds ? tooShort(() => bindPss(key, mechanism)) : key, mechanism) }
+}
+
+/** An RSA signature is as long as the modulus (RFC 8017 §8.1.2 and §8.2.2, step 1): OpenSSL takes one whose zeros in front were cut off, too. */
+export function isOfWholeLength(key: KeyObject, { scheme }: SignMechanism, signature: Uint8Array): boolean {
+  if (scheme !== 'RSA-PKCS1' && scheme !== 'RSA-PSS') return true
+  return signature.length === Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
 }
 
 const nothing = new Uint8Array()
