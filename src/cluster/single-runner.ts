@@ -130,6 +130,8 @@ class HeldTurn implements Turn {
   async #beat(): Promise<void> {
     const { client, node, pulseKey, patience } = this.#options
     const began = performance.now()
+    // Others may take over soon: well before that, this one stops. Its own stopwatch says so, also while calls wait for an answer.
+    if (began - this.#lastPulse > patience / 2) return this.#lose()
     const endpoint = client.preferred
     try {
       const { succeeded } = await this.#txn([{ requestPut: { key: pulseKey, value: Buffer.from(node) } }])
@@ -137,8 +139,6 @@ class HeldTurn implements Turn {
       else this.#lose()
     } catch {
       client.moveOn(endpoint)
-      // Others may take over soon: well before that, this one stops.
-      if (performance.now() - this.#lastPulse > patience / 2) this.#lose()
     }
   }
 

@@ -147,7 +147,11 @@ test.serial('a person types the passphrase at the terminal, a new one twice; it 
 /** Runs a command at a terminal of its own, and types an answer whenever it asks. With `until` it is interrupted once it has shown that. */
 async function atTerminal(command: string, answers: readonly string[], until?: string): Promise<{ code: number | null; shown: string }> {
   const program = fileURLToPath(new URL('../support/tresor-program.js', import.meta.url))
-  const child = spawn('script', ['-qfec', `${process.execPath} ${program} ${command}`, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn('script', ['-qfec', `exec ${process.execPath} ${program} ${command}`, '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    // Which shell `script` takes must not depend on who runs the test: one that stays would be interrupted too.
+    env: { ...process.env, SHELL: '/bin/sh' },
+  })
   let shown = ''
   let asked = 0
   let isOver = false
