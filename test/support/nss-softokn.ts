@@ -7,26 +7,59 @@ import { openModule, tokensOf } from '../../src/partitions/pkcs11/module.ts'
 const modules = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/libsoftokn3.so`)
 
 export interface NssToken {
-  readonly options: { readonly module: string; readonly parameters: string; readonly token: string; readonly pinFile: string }
+  readonly options: TokenOptions
   remove(): void
+}
+
+/** Tokens that are made, and that one module has in a process. */
+export interface NssTokens {
+  token(label: string): TokenOptions
+  remove(): void
+}
+
+interface TokenOptions {
+  readonly module: string
+  readonly parameters: string
+  readonly token: string
+  readonly pinFile: string
 }
 
 /** A token of NSS's softokn in a folder of its own. It takes its folder at its start: one for each process. @throws Error saying what to install. */
 export function nssToken(label: string): NssToken {
+  const tokens = nssTokens([label])
+  return { options: tokens.token(label), remove: tokens.remove }
+}
+
+/** Tokens of NSS's softokn, each in a folder of its own. It is told of them at its start: all that a process needs. @throws Error saying what to install. */
+export function nssTokens(labels: readonly string[]): NssTokens {
   const module = modules.find((path) => existsSync(path))
   if (module === undefined) throw new Error('NSS is not on this machine. Install it: apt-get install libnss3')
   const folder = mkdtempSync(join(tmpdir(), 'tresor-nss-'))
   const pinFile = join(folder, 'pin')
   writeFileSync(pinFile, '12345678\n', { mode: 0o600 })
-  mkdirSync(join(folder, 'db'))
-  const parameters = `configdir='sql:${join(folder, 'db')}' certPrefix='' keyPrefix='' secmod='' flags= dbTokenDescription='${label}'`
+  const parameters = parametersOf(folder, labels)
   // The module stays open as long as the process runs: softokn does not start a second time with the same folder.
   const library = openModule(module, parameters)
-  const { slot } = tokensOf(library).find((token) => token.label === label)!
-  const session = library.C_OpenSession(slot, ckf.SERIAL_SESSION | ckf.RW_SESSION)
-  library.C_Login(session, cku.SECURITY_OFFICER, '')
-  library.C_InitPIN(session, '12345678')
-  library.C_Logout(session)
-  library.C_CloseSession(session)
-  return { options: { module, parameters, token: label, pinFile }, remove: () => rmSync(folder, { recursive: true, force: true }) }
+  for (const label of labels) {
+    const { slot } = tokensOf(library).find((token) => token.label === label)!
+    const session = library.C_OpenSession(slot, ckf.SERIAL_SESSION | ckf.RW_SESSION)
+    library.C_Login(session, cku.SECURITY_OFFICER, '')
+    library.C_InitPIN(session, '12345678')
+    library.C_Logout(session)
+    library.C_CloseSession(session)
+  }
+  return {
+    token: (label) => ({ module, parameters, token: label, pinFile }),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+/** One token is the module's own; of more each is named with its slot, from 4 on. */
+function parametersOf(folder: string, labels: readonly string[]): string {
+  const places = labels.map((label) => join(folder, label))
+  for (const place of places) mkdirSync(place)
+  const own = `configdir='sql:${places[0]}' certPrefix='' keyPrefix='' secmod='' flags= dbTokenDescription='${labels[0]}'`
+  if (labels.length === 1) return own
+  const slots = labels.map((label, slot) => `${slot + 4}=[configDir='sql:${places[slot]}' tokenDescription='${label}']`)
+  return `${own} tokens=<${slots.join(' ')}>`
 }

@@ -24,19 +24,24 @@ import {
   OpenPartitions,
   type PartitionDefinition,
   type PartitionOpener,
+  type Pkcs11PartitionDefinition,
   Registry,
   type TurnDevice,
   type TurnParts,
   TurnProgressStore,
 } from '../../src/tenants/index.ts'
-import type { SoftHsm } from './softhsm.ts'
 
 /** One kind of partition, as far as a turn goes: how it is made, opened and turned. */
 export interface TurningKind {
   readonly define: (name: string) => Promise<PartitionDefinition>
   readonly open: PartitionOpener
   readonly device: (open: (name: string) => Promise<Partition>) => TurnDevice
+  /** The pairs that it keeps. */
+  readonly pairs: readonly KeyType[]
 }
+
+export const rsaPair: KeyType = { algorithm: 'RSA', length: 2048 }
+const ecPair: KeyType = { algorithm: 'EC', length: 256, curve: 'P_256' }
 
 /** Software partitions whose epoch secrets lie in a map, by their names, as they would in files. */
 export function softwareKind(secrets: Map<string, Secret> = new Map(), rootSecret = new Secret(randomBytes(32))): TurningKind {
@@ -69,20 +74,32 @@ export function softwareKind(secrets: Map<string, Secret> = new Map(), rootSecre
         for (const key of mine) if (!needed.includes(key)) secrets.delete(key)
       },
     }),
+    pairs: [rsaPair, ecPair],
   }
 }
 
-export function softHsmKind(hsm: SoftHsm): TurningKind {
+/** `tokenOf`: makes a token, or names one that was made for this. */
+export function tokenKind(
+  tokenOf: (label: string) => Pick<Pkcs11PartitionDefinition, 'module' | 'parameters' | 'token' | 'pinFile'>,
+  pairs: TurningKind['pairs'] = [rsaPair, ecPair],
+): TurningKind {
   const placed = (definition: PartitionDefinition) => {
     if (definition.kind !== 'pkcs11') throw new Error('not a token')
-    const { name, module, token, pinFile, epoch } = definition
-    return { name, module, token, pinFile, ...(epoch === undefined ? {} : { epoch }) }
+    const { name, module, parameters, token, pinFile, epoch } = definition
+    return {
+      name,
+      module,
+      token,
+      pinFile,
+      ...(parameters === undefined ? {} : { parameters }),
+      ...(epoch === undefined ? {} : { epoch }),
+    }
   }
   return {
     define: async (name) => {
-      const token = hsm.token(name)
-      await createPkcs11Partition({ name, ...token })
-      return { kind: 'pkcs11', name, ...token }
+      const place = tokenOf(name)
+      await createPkcs11Partition({ name, ...place })
+      return { kind: 'pkcs11', name, ...place }
     },
     open: async (definition, before) => {
       if (before === undefined) return await openPkcs11Partition(placed(definition))
@@ -97,6 +114,7 @@ export function softHsmKind(hsm: SoftHsm): TurningKind {
       drop: async (definition) => definition,
       destroy: async ({ name }) => await (await open(name)).dropEarlierEpochs?.(),
     }),
+    pairs,
   }
 }
 
@@ -108,10 +126,12 @@ export class TurningTenant {
   readonly registry: Registry
   readonly ledger: EmbeddedLedger
   readonly replica: LocalReplica
+  readonly #pairs: readonly KeyType[]
   readonly #cache = new ObjectCache()
 
   private constructor(kind: TurningKind, directory: string) {
     this.directory = directory
+    this.#pairs = kind.pairs
     const { ledger, replica } = openEmbeddedLedger({ directory })
     this.ledger = ledger
     this.replica = replica
@@ -183,11 +203,7 @@ export class TurningTenant {
         { kind: 'secret', type: { algorithm: 'HMAC_SHA256', length: 264 }, value: new Secret(Buffer.alloc(33, 9)) },
         policy,
       )
-      const pairs = await Promise.all(
-        [{ algorithm: 'RSA', length: 2048 } as const, { algorithm: 'EC', length: 256, curve: 'P_256' } as const].map((type) =>
-          partition.generateKeyPair(type, policy),
-        ),
-      )
+      const pairs = await Promise.all(this.#pairs.map((type) => partition.generateKeyPair(type, policy)))
       return [...secrets, odd, ...pairs.flatMap(({ privateKey, publicKey }) => [privateKey, publicKey])].map((key) => keep(objects, key))
     })
   }

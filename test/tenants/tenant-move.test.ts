@@ -4,17 +4,18 @@ import test from 'ava'
 import { decodeRecord, splitSeal } from '../../src/store/index.ts'
 import { runMove } from '../../src/tenants/tenant-move.ts'
 import { softHsm } from '../support/softhsm.ts'
-import { softHsmKind, softwareKind, type TurningKind, TurningTenant } from '../support/turning-partition.ts'
+import { softwareKind, type TurningKind, TurningTenant, tokenKind } from '../support/turning-partition.ts'
 
 const hsm = softHsm()
 test.after.always(() => hsm.remove())
 
 const software = softwareKind()
-const token = softHsmKind(hsm)
+const token = tokenKind(hsm.token)
 const both: TurningKind = {
   define: software.define,
   open: (definition, before) => (definition.kind === 'software' ? software : token).open(definition, before),
   device: software.device,
+  pairs: software.pairs,
 }
 
 async function newTenant(name: string): Promise<TurningTenant> {
