@@ -70,7 +70,7 @@ export function releaseModule(path: string): void {
   const known = loaded.get(path)
   if (known === undefined || --known.users > 0) return
   loaded.delete(path)
-  known.library.C_Finalize()
+  finalize(known.library)
   known.library.close()
 }
 
@@ -99,6 +99,8 @@ export async function duringCall<T>(path: string, action: () => Promise<T>): Pro
 export async function initializeAgain(path: string, generation: number): Promise<void> {
   const known = loaded.get(path)
   if (known === undefined || known.generation !== generation) return known?.initializing
+  // Whoever opens a token before the end opens it once more.
+  if (known.initializing !== undefined) return known.initializing
   known.generation++
   known.initializing = exchange(path, known)
   try {
@@ -116,15 +118,21 @@ async function exchange(path: string, known: Loaded): Promise<void> {
   }
   // Its last user may have left meanwhile: who opens it next initializes it.
   if (loaded.get(path) !== known) return
-  try {
-    known.library.C_Finalize()
-  } catch {
-    // A module that has lost its server may not know how to.
-  }
+  // What was opened while calls were waited for ends here too: its sessions' numbers will be others'.
+  known.generation++
+  finalize(known.library)
   try {
     initialize(known.library, known.parameters)
   } catch (error) {
     throw notLoaded(path, error)
+  }
+}
+
+function finalize(library: Cryptoki): void {
+  try {
+    library.C_Finalize()
+  } catch {
+    // A module that has lost its server may not know how to.
   }
 }
 
