@@ -254,7 +254,7 @@ export class JobRunner implements JobWork {
 }
 
 /** Milliseconds. A job begins so long after it was answered as pending. */
-const startAfter = 500
+export const startAfter = 500
 /** A Poll waits so long for an answer that is still to come. */
 const pollWaits = 1_000
 const pollLooks = 50

@@ -1,4 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { KmipError } from '../../spec/kmip-error.ts'
+
+/** Milliseconds, by which calls are spaced. */
+export interface Stopwatch {
+  now(): number
+  sleep(milliseconds: number): Promise<unknown>
+}
 
 /** Asks the ledger process for a barrier that it must answer, or refuse, within so many milliseconds. */
 export type AskBarrier = (patience: number) => Promise<void>
@@ -12,6 +19,7 @@ export type AskBarrier = (patience: number) => Promise<void>
  */
 export class BarrierCalls {
   readonly #ask: AskBarrier
+  readonly #stopwatch: Stopwatch
   readonly #underWay = new Set<Promise<void>>()
   #next: Promise<void> | undefined
   /** How many share the next call. */
@@ -21,8 +29,9 @@ export class BarrierCalls {
   /** A call was not answered in time, and none since. */
   #isSilent = false
 
-  constructor(ask: AskBarrier) {
+  constructor(ask: AskBarrier, stopwatch: Stopwatch = { now: () => performance.now(), sleep }) {
     this.#ask = ask
+    this.#stopwatch = stopwatch
   }
 
   /**
@@ -37,16 +46,17 @@ export class BarrierCalls {
   }
 
   async #startNext(): Promise<void> {
-    const came = performance.now()
+    const { now, sleep } = this.#stopwatch
+    const came = now()
     // Who comes in the same turn of the loop shares the call.
     await new Promise((resolve) => setImmediate(resolve))
     if (this.#underWay.size >= callsUnderWay) await settledWithin(Promise.race(this.#underWay), overlapMilliseconds)
-    const early = Math.round(this.#workedOff - performance.now())
-    if (early > 0) await new Promise((resolve) => setTimeout(resolve, early))
-    this.#workedOff = performance.now() + Math.min(this.#sharing * workMilliseconds, mostWorkMilliseconds)
+    const early = Math.round(this.#workedOff - now())
+    if (early > 0) await sleep(early)
+    this.#workedOff = now() + Math.min(this.#sharing * workMilliseconds, mostWorkMilliseconds)
     this.#sharing = 0
     this.#next = undefined
-    return this.#begin(barrierMilliseconds - (performance.now() - came))
+    return this.#begin(barrierMilliseconds - (now() - came))
   }
 
   #begin(patience: number): Promise<void> {

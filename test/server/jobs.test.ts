@@ -2,6 +2,7 @@ import test from 'ava'
 import type { EnumerationValue } from '../../spec/enumerations.ts'
 import type { ResponsePayload } from '../../spec/values.ts'
 import type { RequestHeader, ResponseItem } from '../../src/messages/index.ts'
+import { startAfter } from '../../src/server/job-runner.ts'
 import { startTestNode, type TestNode } from '../support/node.ts'
 import { type Asked, aesKey, aesKeyWith, ask, named, outcomes } from '../support/requests.ts'
 import { RawClient } from '../support/tls-client.ts'
@@ -87,10 +88,22 @@ test('it is carried out though nobody polls', async (t) => {
   t.deepEqual(await listed(client), ['Create Completed'])
 })
 
+/** Does what must come before a request that waits is carried out; on a machine that was too slow for that once more, from the beginning. */
+async function inTime<P, T>(prepare: () => Promise<P>, attempt: (prepared: P) => Promise<T>): Promise<P & T> {
+  for (;;) {
+    const prepared = await prepare()
+    const began = performance.now()
+    const result = await attempt(prepared)
+    if (performance.now() - began < startAfter) return { ...prepared, ...result }
+  }
+}
+
 test('Cancel: before it is carried out, afterwards, twice', async (t) => {
-  const { client } = await fresh()
-  const value = await one(client, create)
-  t.is(await canceled(client, value), 'Canceled')
+  const { client, value, first } = await inTime(fresh, async ({ client }) => {
+    const value = await one(client, create)
+    return { value, first: await canceled(client, value) }
+  })
+  t.is(first, 'Canceled')
   t.is(await canceled(client, value), 'Canceled')
   t.is(shown(await polled(client, value)), 'Create OperationCanceledByRequester')
   t.is(await located(client), 0)
@@ -164,13 +177,17 @@ for (const [option, expected, keys] of [
   })
 
 test('who asked is judged anew when it is carried out', async (t) => {
-  const { tenant, client } = await fresh()
-  await node.enroll(tenant, 'leaver')
-  const leaver = await RawClient.open(node.port, await node.enroll(tenant, 'leaver'))
-  await one(leaver, create)
-  const demoted = await one(client, create)
-  await node.node.registry.removeUser(tenant, 'leaver')
-  await node.node.registry.enroll(tenant, 'app', 'auditor')
+  const two = async () => {
+    const { tenant, client } = await fresh()
+    return { tenant, client, leaver: await RawClient.open(node.port, await node.enroll(tenant, 'leaver')) }
+  }
+  const { client, demoted } = await inTime(two, async ({ tenant, client, leaver }) => {
+    await one(leaver, create)
+    const demoted = await one(client, create)
+    await node.node.registry.removeUser(tenant, 'leaver')
+    await node.node.registry.enroll(tenant, 'app', 'auditor')
+    return { demoted }
+  })
   t.is(shown(await polled(client, demoted)), 'Create PermissionDenied')
   await new Promise((resolve) => setTimeout(resolve, 700))
   t.is(await located(client), 0)

@@ -221,11 +221,16 @@ test('a reloaded certificate is shown to the next handshake; open connections go
 })
 
 test('drain answers what is in progress, takes nothing new and ends in time', async (t) => {
-  const listener = await open(t, { respond: async (frame) => sleep(200, frame) })
+  let begun = 0
+  const respond = (frame: Buffer) => {
+    begun++
+    return sleep(200, frame)
+  }
+  const listener = await open(t, { respond })
   const busy = await client(t, listener)
   const idle = await client(t, listener)
   busy.send(small)
-  await sleep(50)
+  await until(() => begun === 1)
   const drained = listener.drain(5000)
   t.deepEqual(await busy.receive(), small)
   await Promise.all([busy.closed(), idle.closed(), drained])
@@ -233,10 +238,15 @@ test('drain answers what is in progress, takes nothing new and ends in time', as
 })
 
 test('drain cuts what does not end in time', async (t) => {
-  const listener = await open(t, { respond: () => new Promise(() => undefined) })
+  let begun = 0
+  const respond = () => {
+    begun++
+    return new Promise<Buffer>(() => undefined)
+  }
+  const listener = await open(t, { respond })
   const stuck = await client(t, listener)
   stuck.send(small)
-  await sleep(50)
+  await until(() => begun === 1)
   await listener.drain(200)
   await stuck.closed()
   t.is(listener.connections(), 0)

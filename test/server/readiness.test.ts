@@ -52,7 +52,7 @@ async function readyz({ operatorPort }: TestNode): Promise<string> {
 
 async function until(t: ExecutionContext, node: TestNode, wanted: RegExp): Promise<void> {
   let text = ''
-  for (let n = 0; n < 300 && !wanted.test(text); n++) {
+  for (const end = performance.now() + 60_000; performance.now() < end && !wanted.test(text); ) {
     text = await readyz(node)
     await sleep(20)
   }

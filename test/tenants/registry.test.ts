@@ -59,9 +59,11 @@ test('a shorter freshness is answered when the longer one has run out; a longer 
     await registry.setPolicy('bank', { freshness })
     return performance.now() - began
   }
-  t.true((await elapsed(300)) < 300)
-  t.true((await elapsed(100)) >= 300)
-  t.true((await elapsed(0)) >= 100)
+  await elapsed(300)
+  // A timer may come a moment early by another clock.
+  t.true((await elapsed(100)) >= 299)
+  t.true((await elapsed(0)) >= 99)
+  t.true((await elapsed(60_000)) < 60_000)
 })
 
 test('concurrent changes are each made on what is there', async (t) => {
