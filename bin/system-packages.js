@@ -85,5 +85,8 @@ function stopService() {
 }
 
 function runs(command, ...args) {
-  return spawnSync(command, args, { stdio: 'ignore' }).status === 0
+  return spawnSync(command, args, { stdio: 'ignore', env }).status === 0
 }
+
+/** The superuser's programs are in folders that not every PATH has; and a package of npm's, too, is called nft. */
+const env = { ...process.env, PATH: `/usr/sbin:/sbin:${process.env.PATH}` }
