@@ -9,27 +9,38 @@ export const runMark = { [name]: value }
 
 /** Those that have not ended after a while, which end now. Empty where a system does not show its processes. */
 export async function leftProcesses() {
-  let left = marked()
   // One that was told to end may need a moment.
+  const left = await stillThere()
+  // In good order, so that what they have made around themselves goes with them.
+  signal(left, 'SIGTERM')
+  signal(await stillThere(), 'SIGKILL')
+  return left
+}
+
+async function stillThere() {
+  let left = marked()
   for (const end = performance.now() + 10_000; left.length > 0 && performance.now() < end; left = marked()) await sleep(100)
-  for (const { pid } of left) {
+  return left
+}
+
+function signal(processes, name) {
+  for (const { pid } of processes) {
     try {
-      process.kill(pid, 'SIGKILL')
+      process.kill(pid, name)
     } catch {
       // It ended by itself.
     }
   }
-  return left
 }
 
 function marked() {
-  return processes().flatMap((pid) => {
+  return everyProcess().flatMap((pid) => {
     const words = wordsIn(`/proc/${pid}/environ`)
     return words.includes(`${name}=${value}`) ? [{ pid, command: wordsIn(`/proc/${pid}/cmdline`).join(' ').trim() }] : []
   })
 }
 
-function processes() {
+function everyProcess() {
   try {
     return readdirSync('/proc').map(Number).filter(Number.isInteger)
   } catch {
