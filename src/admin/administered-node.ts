@@ -86,6 +86,10 @@ export interface AdministeredNode {
   dropPartition(name: string): Promise<void>
   /** The tenant's objects as they are now. */
   objects(tenant: TenantId): Promise<ObjectStore>
+  /** What is wrong with the stored record of an object that cannot be opened. @throws when it can be, or is not there */
+  damage(tenant: TenantId, id: string): Promise<string>
+  /** Gives such an object up: it is destroyed from then on. @returns what was wrong. @throws as `damage` */
+  giveUp(tenant: TenantId, id: string): Promise<string>
   /** @throws when this node has no client authority */
   certify(request: CertificateRequest): Promise<IssuedCertificate>
   /** Certificates, authorities and revocation lists are read again. */

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { ManagedObject } from '../objects/index.ts'
 import type { AdminMethod } from './admin-server.ts'
 import type { AdministeredNode } from './administered-node.ts'
-import { checked, text } from './parameters.ts'
+import { BadCall, checked, text } from './parameters.ts'
 import { shownAttributes } from './shown-attributes.ts'
 
 const listing = z.strictObject({
@@ -13,6 +13,7 @@ const listing = z.strictObject({
   limit: z.int().min(1).max(1000).default(100),
 })
 const one = z.strictObject({ tenant: text, id: text })
+const givingUp = z.strictObject({ tenant: text, id: text, confirm: text.optional() })
 
 /** A tenant's objects: their attributes, never their values. */
 export function keyMethods(node: AdministeredNode): Record<string, AdminMethod> {
@@ -35,6 +36,14 @@ export function keyMethods(node: AdministeredNode): Record<string, AdminMethod> 
         wrapped: key === undefined ? null : { mechanism: key.mechanism, epoch: key.epoch },
         attributes: shownAttributes(object.attributes),
       }
+    },
+    'key.give-up': async (call) => {
+      const { tenant: name, id, confirm } = checked(givingUp, call)
+      const { tenant } = await node.registry.showTenant(name)
+      const shown = { tenant: name, id }
+      if (confirm === undefined) return { ...shown, problem: await node.damage(tenant.id, id), givenUp: false }
+      if (confirm !== id) throw new BadCall(`what is confirmed is ${confirm}, and what was to be given up ${id}`)
+      return { ...shown, problem: await node.giveUp(tenant.id, id), givenUp: true }
     },
   }
 }

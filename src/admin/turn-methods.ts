@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { tenantOf } from '../store/index.ts'
+import type { TurnProgress } from '../tenants/index.ts'
 import type { AdminMethod } from './admin-server.ts'
 import type { AdministeredNode } from './administered-node.ts'
 import { checked, text } from './parameters.ts'
@@ -24,8 +26,7 @@ export function turnMethods(node: AdministeredNode): Record<string, AdminMethod>
       const { tenant } = await node.registry.showTenant(name)
       const { moving, partition } = tenant
       if (moving === undefined) return { tenant: name, partition, move: null }
-      const { seen = 0, total = 0, rewrapped = 0, problem } = node.turnProgress(`move/${name}`) ?? {}
-      return { tenant: name, partition, move: { to: moving.to, seen, total, rewrapped, problem } }
+      return { tenant: name, partition, move: { to: moving.to, ...shownProgress(node.turnProgress(`move/${name}`)) } }
     },
     'partition.turn-state': async (call) => await turnState(node, checked(named, call).partition),
   }
@@ -37,6 +38,11 @@ export async function turnState({ registry, turnProgress }: AdministeredNode, na
   if (definition === undefined) throw new Error(`partition ${name} does not exist; see: tresor partition list`)
   const { turn } = definition
   if (turn === undefined) return { partition: name, epoch: definition.epoch, turn: null }
-  const { seen = 0, total = 0, rewrapped = 0, problem } = turnProgress(name) ?? {}
-  return { partition: name, epoch: definition.epoch, turn: { ...turn, seen, total, rewrapped, problem } }
+  return { partition: name, epoch: definition.epoch, turn: { ...turn, ...shownProgress(turnProgress(name)) } }
+}
+
+/** `stuck`: objects that keep it from its end, the first ones by name. */
+function shownProgress({ seen = 0, total = 0, rewrapped = 0, problem, stuck }: Partial<TurnProgress> = {}) {
+  const named = stuck?.first.map(({ space, id, problem, isDamaged }) => ({ tenant: tenantOf(space), id, problem, isDamaged })) ?? []
+  return { seen, total, rewrapped, problem, stuck: { count: stuck?.count ?? 0, first: named } }
 }

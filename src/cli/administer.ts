@@ -7,10 +7,11 @@ import { fingerprintsForBackup } from '../join-secrets.ts'
 import type { RunningNode } from '../main.ts'
 import { ObjectStore } from '../operations/object-store.ts'
 import { connectHsm, type HsmConnection, hasRoot } from '../partitions/index.ts'
+import { damagedObject, type GiveUpParts, giveUp } from '../server/give-up.ts'
 import { ObjectCache } from '../server/object-cache.ts'
 import { Records } from '../server/object-records.ts'
 import { formatOf, systemSpace, tenantSpace } from '../store/index.ts'
-import { HoldingsBoard, OpenPartitions } from '../tenants/index.ts'
+import { HoldingsBoard, OpenPartitions, type TenantId } from '../tenants/index.ts'
 import { addressText } from './place.ts'
 import { tellHoldings } from './tell-holdings.ts'
 import { version } from './version.ts'
@@ -44,6 +45,12 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
   const board = new HoldingsBoard(ledger, replica, systemSpace)
   const endTelling = tellHoldings(node, board, (name) => partitions.open(name))
   const cache = new ObjectCache()
+  const givingUp = (tenant: TenantId): GiveUpParts => ({
+    ledger,
+    replica,
+    context: () => partitions.contextOf({ tenant }),
+    now: () => new Date(),
+  })
   const addresses = (name: 'kmip' | 'https') =>
     config.listen[name].map((address, index) =>
       addressText({ host: address.host, port: processes.ports[index === 0 ? name : `${name}${index + 1}`] ?? address.port }),
@@ -102,6 +109,12 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
           format: formatOf(ledger),
         })
         return new ObjectStore(records, Date.now())
+      },
+      damage: async (tenant, id) => (await damagedObject(givingUp(tenant), id)).problem,
+      giveUp: async (tenant, id) => {
+        const { problem } = await giveUp(givingUp(tenant), id)
+        node.log.warn('a damaged object was given up by the operator: it is destroyed', { tenant, id, problem })
+        return problem
       },
       certify: async ({ tenant, user, publicKey, csr, days }) => {
         const authority = await loadAuthority(folder.authority).catch((error: NodeJS.ErrnoException) => {

@@ -6,6 +6,7 @@ import { demo } from './commands/demo.ts'
 import { init } from './commands/init.ts'
 import { partitionExportKek, partitionImportKek, partitionRequestKek } from './commands/kek.ts'
 import { keyList, keyShow } from './commands/key.ts'
+import { keyGiveUp } from './commands/key-give-up.ts'
 import { reload, status } from './commands/node.ts'
 import { partitionAdd, partitionList, partitionRemove, partitionShow } from './commands/partition.ts'
 import { partitionMigrate } from './commands/partition-migrate.ts'
@@ -63,6 +64,7 @@ export const commands: readonly Command[] = [
   clusterRestore,
   keyList,
   keyShow,
+  keyGiveUp,
   clientCreate,
   conformance,
 ]

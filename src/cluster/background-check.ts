@@ -57,6 +57,23 @@ export class BackgroundCheck {
     return this.#differences
   }
 
+  /**
+   * Asks what the cluster had at the very revision that the replica stands at, and mends the place if it is not that.
+   * @returns whether it was not
+   */
+  async mend(place: Place): Promise<boolean> {
+    const { client, keys, feed, check } = this.#options
+    const isMended = await feed.standing(async (revision) => {
+      const { kvs } = await client.range({ key: keys.of(place), limit: 1, revision }, { deadline: standingMilliseconds })
+      const entry = kvs[0] && entryOf(keys, kvs[0])
+      if (check.is(place, entry)) return false
+      await check.mend(place, entry)
+      return true
+    })
+    if (isMended) await this.#tell(1, `its ${place.kind} ${JSON.stringify(place.id)} of ${place.space}`)
+    return isMended
+  }
+
   /** What an operator should know, when anything was ever found wrong. */
   notice(): string | undefined {
     if (this.#last === undefined) return undefined
@@ -98,7 +115,7 @@ export class BackgroundCheck {
       // Now the replica shows at least what the page shows.
       await barrier()
       const ranges = rangesOf(keys, groups, after, last)
-      for (const place of check.differing(ranges, entries, revisionOf(page.header.revision), ownPlaces)) await this.#mend(place)
+      for (const place of check.differing(ranges, entries, revisionOf(page.header.revision), ownPlaces)) await this.mend(place)
       await this.#mendIndex(check.missingEntries(entries.map(({ place }) => place)))
       await this.#pace(page.kvs.length)
       if (last === undefined) break
@@ -110,19 +127,6 @@ export class BackgroundCheck {
       await this.#mendIndex(faults)
       await this.#pace(pageSize)
     }
-  }
-
-  /** Asks what the cluster had at the very revision that the replica stands at, and mends the place if it is not that. */
-  async #mend(place: Place): Promise<void> {
-    const { client, keys, feed, check } = this.#options
-    const isMended = await feed.standing(async (revision) => {
-      const { kvs } = await client.range({ key: keys.of(place), limit: 1, revision }, { deadline: standingMilliseconds })
-      const entry = kvs[0] && entryOf(keys, kvs[0])
-      if (check.is(place, entry)) return false
-      await check.mend(place, entry)
-      return true
-    })
-    if (isMended) await this.#tell(1, `its ${place.kind} ${JSON.stringify(place.id)} of ${place.space}`)
   }
 
   async #mendIndex(faults: Parameters<ReplicaCheck['mendIndex']>[0]): Promise<void> {

@@ -1,5 +1,5 @@
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { ChangeSet, CommitOutcome, Ledger, Revision } from '../store/index.ts'
+import type { ChangeSet, CommitOutcome, Ledger, Place, Revision } from '../store/index.ts'
 import { BackgroundCheck, type CheckPace, defaultCheckPace } from './background-check.ts'
 import { etcdDefaultLimits, type TransactionLimits } from './change-transaction.ts'
 import { CommitQueue } from './commit-queue.ts'
@@ -80,6 +80,10 @@ export class EtcdLedger implements Ledger {
   commit(changes: ChangeSet): Promise<CommitOutcome> {
     if (this.#left !== undefined) return Promise.reject(this.#refusal(this.#left))
     return this.#queue.commit(changes)
+  }
+
+  async mend(place: Place): Promise<boolean> {
+    return (await this.#check?.mend(place)) === true
   }
 
   problem(): string | undefined {

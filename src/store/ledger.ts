@@ -68,6 +68,11 @@ export interface Ledger {
    * @throws KmipError when that cannot be had
    */
   earlierSettled?(): Promise<void>
+  /**
+   * Makes the replica's copy of a place what the ledger has. Absent where the replica is the ledger.
+   * @returns whether it was another; a barrier shows it then
+   */
+  mend?(place: Place): Promise<boolean>
   /** The format that records may be written in: every node reads it. Absent where nobody else does; then it is this program's newest. */
   recordFormat?(): number
   /** Undefined while the ledger can serve; else why it cannot, for `/readyz` and error messages. */

@@ -10,3 +10,8 @@ export const workSpace = 'work' as Space
 export function tenantSpace(tenant: string & { readonly __brand: 'TenantId' }): Space {
   return `t/${tenant}` as Space
 }
+
+/** Whose key space it is. */
+export function tenantOf(space: Space): string {
+  return space.slice('t/'.length)
+}

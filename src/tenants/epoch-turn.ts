@@ -6,7 +6,7 @@ import { decodeRecord, encodeRecord, formatOf, joinSeal, type RecordKey, splitSe
 import type { TenantId } from './names.ts'
 import { walkRecords } from './record-walk.ts'
 import type { EpochTurn, PartitionDefinition, Settings } from './settings.ts'
-import type { TurnProgress, TurnProgressStore } from './turn-progress.ts'
+import { moreStuck, noStuckObjects, stuckWords, type TurnProgress, type TurnProgressStore } from './turn-progress.ts'
 
 /** What a turn needs of the partition's device, which is not the same for every kind. */
 export interface TurnDevice {
@@ -89,22 +89,24 @@ async function rewrapAll(parts: TurnParts, { definition, turn, revision, signal 
   const total = spaces.reduce((sum, space) => sum + replica.find(space, [], { offset: 0, limit: 0 }).total, 0)
   const known = progress.read(name)
   let state: TurnProgress = known?.to === turn.to ? known : { to: turn.to, seen: 0, total, rewrapped: 0, changed: false }
-  const { problem: _, ...before } = state
-  state = { ...before, total }
-  const { damaged, examples } = await walkRecords({
+  const { problem: _, stuck: found = noStuckObjects, ...before } = state
+  // A pass that was stopped goes on with what it had found: a pass without that would end the turn.
+  state = { ...before, total, stuck: before.position === undefined ? noStuckObjects : found }
+  await walkRecords({
     ledger,
     replica,
     spaces,
     from: state.position,
     guards: [settings.guard('partition', name, revision)],
     convert: (_space, object) => rewrapped(partition, object, turn.to, formatOf(ledger)),
-    progress: async (position, seen, converted) => {
+    progress: async (position, seen, converted, stuck) => {
       state = {
         ...state,
         position,
         seen: state.seen + seen,
         rewrapped: state.rewrapped + converted,
         changed: state.changed || converted > 0,
+        stuck: moreStuck(state.stuck ?? noStuckObjects, stuck),
       }
       await progress.write(name, state)
     },
@@ -113,10 +115,8 @@ async function rewrapAll(parts: TurnParts, { definition, turn, revision, signal 
   })
   const { position: __, ...rest } = state
   await progress.write(name, { ...rest, seen: 0, changed: false })
-  if (damaged > 0)
-    throw new Error(
-      `${damaged} stored objects are damaged and cannot be re-wrapped (${examples.join('; ')}). Restore them from a backup; the turn goes on by itself then`,
-    )
+  if (rest.stuck !== undefined && rest.stuck.count > 0)
+    throw new Error(`${stuckWords(rest.stuck, 'cannot be re-wrapped')}. The turn goes on by itself then`)
   if (state.changed) return false
   const isAwaited = tenants.some(({ value }) => parts.isAwaited?.(value.id, turn.to) === true)
   if (isAwaited) await sleep(awaitedPause, undefined, { signal })

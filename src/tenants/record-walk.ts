@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { Guard, Ledger, LocalReplica, Space, StoredObject } from '../store/index.ts'
+import { DamagedRecord, type Guard, type Ledger, type LocalReplica, type Space, type StoredObject } from '../store/index.ts'
 
 /** Where a walk stands: behind this object, in the order of spaces and identifiers. */
 export interface WalkPosition {
@@ -18,34 +18,39 @@ export interface WalkOptions {
   readonly from?: WalkPosition | undefined
   /** Go with every commit: what must not have changed for the walk to make sense. */
   readonly guards: readonly Guard[]
-  /** The new value of an object, undefined where it may stay as it is. @throws KmipError CryptographicFailure, UnsupportedCryptographicParameters, InvalidField for one that cannot be converted */
+  /**
+   * The new value of an object, undefined where it may stay as it is.
+   * @throws DamagedRecord, KmipError CryptographicFailure for a record that cannot be opened; KmipError UnsupportedCryptographicParameters, InvalidField
+   *   for an object that cannot be converted
+   */
   readonly convert: (space: Space, object: StoredObject) => Promise<Uint8Array | undefined>
-  /** Told after each page: objects seen and converted since the last time. */
-  readonly progress: (position: WalkPosition, seen: number, converted: number) => Promise<void>
+  /** Told after each page: objects seen and converted since the last time, and those that could not be. */
+  readonly progress: (position: WalkPosition, seen: number, converted: number, stuck: readonly StuckObject[]) => Promise<void>
   /** Ends the walk between two pages. */
   readonly signal: AbortSignal
   /** Which part of the time the walk may work, over 0 to 1: the rest is for requests. */
   readonly share: number
 }
 
-export interface WalkOutcome {
-  readonly converted: number
-  /** Objects that cannot be converted, the first ones by name. */
-  readonly damaged: number
-  readonly examples: readonly string[]
+/** An object that cannot be converted. */
+export interface StuckObject {
+  readonly space: Space
+  readonly id: string
+  readonly problem: string
+  /** Its record cannot be opened; otherwise it is whole, and of a sort that is not kept where it shall go. */
+  readonly isDamaged: boolean
 }
 
 /**
  * Converts every object of some spaces, page by page while requests are served: each object is a commit of its own, guarded by the revision that
  * was read, so a request that changes it meanwhile is never overwritten; who loses reads anew. Objects that are made meanwhile behind the
  * walk's position are not seen: a walk is over when one from the beginning to the end converts nothing.
+ * @returns how many were converted
  * @throws when a guard no longer holds, the ledger or the partition fails, or it was aborted; the position last told is where to go on.
  */
-export async function walkRecords(options: WalkOptions): Promise<WalkOutcome> {
+export async function walkRecords(options: WalkOptions): Promise<number> {
   const { ledger, replica, spaces, from, signal, share, progress } = options
   let converted = 0
-  const damaged: string[] = []
-  let damagedCount = 0
   for (const space of spaces.slice(from === undefined ? 0 : Math.max(spaces.indexOf(from.space), 0))) {
     let after = from?.space === space ? from.id : ''
     for (;;) {
@@ -59,36 +64,33 @@ export async function walkRecords(options: WalkOptions): Promise<WalkOutcome> {
       after = last.id
       const done = results.filter((result) => result === 'converted').length
       converted += done
-      for (const result of results) {
-        if (typeof result !== 'object') continue
-        damagedCount++
-        if (damaged.length < mostExamples) damaged.push(result.damaged)
-      }
-      await progress({ space, id: after }, page.length, done)
+      const stuck = results.filter((result) => typeof result === 'object')
+      await progress({ space, id: after }, page.length, done, stuck)
       await sleep(((performance.now() - began) * (1 - share)) / share, undefined, { signal })
     }
   }
-  return { converted, damaged: damagedCount, examples: damaged }
+  return converted
 }
 
 const pageLength = 64
-const mostExamples = 3
-/** Reasons that lie in the object itself, and not in the device. */
-const ofTheKey: ReadonlySet<string> = new Set(['CryptographicFailure', 'UnsupportedCryptographicParameters', 'InvalidField'])
 
-async function convertOne(options: WalkOptions, space: Space, object: StoredObject) {
+async function convertOne(options: WalkOptions, space: Space, object: StoredObject): Promise<'converted' | 'left' | StuckObject> {
   const { ledger, replica, guards, convert } = options
   for (let current: StoredObject | undefined = object; current !== undefined; ) {
     const { id, stored, order, terms } = current
+    const place = { space, kind: 'object', id } as const
     let value: Uint8Array | undefined
     try {
       value = await convert(space, current)
     } catch (error) {
-      if (!(error instanceof KmipError && ofTheKey.has(error.reason))) throw error
-      return { damaged: `${id} in ${space}: ${error.message}` }
+      const isDamaged = meansDamage(error)
+      if (!isDamaged && !meansNoPlace(error)) throw error
+      if (!isDamaged || (await ledger.mend?.(place)) !== true) return { space, id, problem: (error as Error).message, isDamaged }
+      await ledger.barrier()
+      current = replica.objectAt(space, id)
+      continue
     }
     if (value === undefined) return 'left'
-    const place = { space, kind: 'object', id } as const
     const outcome = await ledger.commit({
       nonce: randomBytes(16),
       guards: [{ place, revision: stored.revision }, ...guards],
@@ -101,4 +103,14 @@ async function convertOne(options: WalkOptions, space: Space, object: StoredObje
     current = replica.objectAt(space, id)
   }
   return 'left'
+}
+
+/** Whether what was thrown lies in a record that cannot be opened, and not in the device. */
+export function meansDamage(error: unknown): boolean {
+  return error instanceof DamagedRecord || (error instanceof KmipError && error.reason === 'CryptographicFailure')
+}
+
+/** Whether a key is of a sort that its new place does not keep. */
+function meansNoPlace(error: unknown): boolean {
+  return error instanceof KmipError && (error.reason === 'UnsupportedCryptographicParameters' || error.reason === 'InvalidField')
 }

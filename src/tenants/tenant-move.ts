@@ -4,6 +4,7 @@ import { decodeRecord, encodeRecord, formatOf, joinSeal, type StoredObject, spli
 import { type TurnParts, wrappedKeyOf } from './epoch-turn.ts'
 import { isOfSoftware } from './moving-partition.ts'
 import { walkRecords } from './record-walk.ts'
+import { moreStuck, noStuckObjects, stuckWords } from './turn-progress.ts'
 
 export type MoveParts = Pick<TurnParts, 'ledger' | 'replica' | 'settings' | 'spaceOf' | 'progress' | 'share' | 'log'> & {
   /** A defined partition, open. */
@@ -32,25 +33,24 @@ export async function runMove(parts: MoveParts, tenantName: string, signal: Abor
     const { total } = replica.find(space, [], { offset: 0, limit: 0 })
     const name = `move/${tenantName}`
     let seenNow = 0
+    let stuck = noStuckObjects
     let rewrapped = progress.read(name)?.rewrapped ?? 0
-    const { converted, damaged, examples } = await walkRecords({
+    const converted = await walkRecords({
       ledger,
       replica,
       spaces: [space],
       guards: [settings.guard('tenant', tenant.id, revision)],
       convert: (_space, object) => moved(partition, target, object, formatOf(ledger)),
-      progress: async (_position, seen, now) => {
+      progress: async (_position, seen, now, more) => {
         seenNow += seen
         rewrapped += now
-        await progress.write(name, { to: 0, seen: seenNow, total, rewrapped, changed: rewrapped > 0 })
+        stuck = moreStuck(stuck, more)
+        await progress.write(name, { to: 0, seen: seenNow, total, rewrapped, changed: rewrapped > 0, stuck })
       },
       signal,
       share,
     })
-    if (damaged > 0)
-      throw new Error(
-        `${damaged} objects cannot be moved to partition ${to} (${examples.join('; ')}). Destroy them, or restore what is damaged; the move goes on by itself then`,
-      )
+    if (stuck.count > 0) throw new Error(`${stuckWords(stuck, `cannot be moved to partition ${to}`)}. The move goes on by itself then`)
     if (converted > 0) continue
     const { moving: _, ...settled } = tenant
     const change = { kind: 'tenant', id: tenant.id, value: { ...settled, partition: to }, revision } as const

@@ -19,6 +19,8 @@ export class TurnRunner {
   readonly #running = new Map<string, Promise<void>>()
   /** When what failed is tried again, by `performance.now()`. */
   readonly #pauses = new Map<string, number>()
+  /** What was last said of what does not go on: it is said once. */
+  readonly #told = new Map<string, string>()
 
   constructor(options: TurnRunnerOptions) {
     this.#options = options
@@ -56,10 +58,12 @@ export class TurnRunner {
     const { runOnce, log, progress } = this.#options
     try {
       await runOnce(`epoch-turn-${name}`, (signal) => work(AbortSignal.any([signal, this.#closing.signal])))
+      this.#told.delete(name)
     } catch (error) {
       if (this.#closing.signal.aborted) return
       const problem = error instanceof Error ? error.message : String(error)
-      log(`the ${what} does not go on: ${problem}`)
+      if (this.#told.get(name) !== problem) log(`the ${what} does not go on: ${problem}`)
+      this.#told.set(name, problem)
       this.#pauses.set(name, performance.now() + pauseAfterFailure)
       const known = progress.read(name)
       // Told to who asks, on every node; where the ledger fails, that is told already.

@@ -43,18 +43,23 @@ const setting: Place = { space: systemSpace, kind: 'setting', id: 'rule/one' }
 const seventh = objectPlace('7')
 const folder = (of: string) => join(cluster.folder, 'replicas', of)
 
-function open(of: string, said: string[] = []): { readonly ledger: EtcdLedger; close(): Promise<void> } {
+function open(
+  of: string,
+  said: string[] = [],
+  rest = 20,
+): { readonly ledger: EtcdLedger; readonly writer: ReplicaWriter; close(): Promise<void> } {
   const writer = new ReplicaWriter(folder(of))
   const ledger = openEtcdLedger({
     endpoints: cluster.endpoints,
     tls: cluster.tls,
     node: of,
     replica: writer,
-    check: { perSecond: 100_000, rest: 20 },
+    check: { perSecond: 100_000, rest },
     log: (_level, message) => said.push(message),
   })
   return {
     ledger,
+    writer,
     async close() {
       await ledger.close()
       await writer.close()
@@ -134,6 +139,24 @@ for (const [what, where, plant] of [
     )
   })
 }
+
+test.serial('one place is mended when it is asked for, and only if it is wrong', async (t) => {
+  await cp(folder('good'), folder('asked'), { recursive: true })
+  const { ledger, writer, close } = open('asked', [], 600_000)
+  t.teardown(close)
+  await rounds(ledger, 1)
+  t.false(await ledger.mend(seventh))
+  const database = openDatabase(folder('asked'), 'rebuildable')
+  changed(database, { value: Buffer.from('forged') })
+  await database.close()
+  const value = async () => {
+    await ledger.barrier()
+    return Buffer.from(writer.replica.read(seventh)?.value ?? []).toString()
+  }
+  t.is(await value(), 'forged')
+  t.true(await ledger.mend(seventh))
+  t.is(await value(), 'value 7')
+})
 
 test.serial('nothing is found while many write, remove and make', async (t) => {
   const said: string[] = []

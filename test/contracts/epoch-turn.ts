@@ -153,7 +153,7 @@ export function epochTurnContract(test: TestFn, kind: TurningKind, name: string)
     const place = { space: spaceOf(tenant), kind: 'object', id: ids[0]! } as const
     await tenant.ledger.commit({ nonce: Buffer.alloc(16, 1), guards: [], writes: [{ place, value: altered }] })
     const error = await t.throwsAsync(turn(tenant))
-    t.regex(error?.message ?? '', new RegExp(`1 stored objects are damaged.*${ids[0]}.*does not bear its partition's seal`))
+    t.regex(error?.message ?? '', new RegExp(`1 stored objects cannot be re-wrapped.*${ids[0]}.*does not bear its partition's seal`))
     t.deepEqual(stored(tenant).get(ids[0]!)?.value, altered)
     t.is((await tenant.registry.listPartitions())[0]?.turn?.phase, 'rewrapping')
     // Put right, it goes on.

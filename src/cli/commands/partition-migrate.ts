@@ -1,10 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from '../command.ts'
 import { askNode } from '../place.ts'
+import { type StuckObjects, StuckTelling } from '../stuck-objects.ts'
 
 interface MoveState {
   readonly partition: string
-  readonly move: { readonly to: string; readonly seen: number; readonly total: number; readonly problem?: string } | null
+  readonly move: {
+    readonly to: string
+    readonly seen: number
+    readonly total: number
+    readonly problem?: string
+    readonly stuck: StuckObjects
+  } | null
 }
 
 export const partitionMigrate: Command = {
@@ -12,7 +19,7 @@ export const partitionMigrate: Command = {
   usage: 'TENANT PARTITION',
   summary: "Move a tenant's keys from its software partition into a token, while it is served.",
   details: `Each key is re-wrapped in the token, wrapped on its way; all that is new is made in the token from the start. A key of a sort that the token
-cannot keep is named, and keeps the move from ending until it is destroyed. The node does the work: this command watches it, may be broken off, and
+cannot keep is named, and keeps the move from ending until it is destroyed; so is a record that cannot be opened, until it is restored or given up: key give-up. The node does the work: this command watches it, may be broken off, and
 shows the rest when it is run again. Operations in parts that are under way when it begins end. Copies of the store from before hold the keys under the software partition still.`,
   arity: [2, 2],
   options: {},
@@ -23,10 +30,12 @@ shows the rest when it is run again. Operations in parts that are under way when
     output.step('moving', `tenant ${tenant} to partition ${partition}`, { tenant, partition })
     let tenth = -1
     let told: string | undefined
+    const stuckTelling = new StuckTelling(output)
     for (;;) {
       const { move } = await askNode<MoveState>(invocation, 'partition.migrate-state', { tenant })
       if (move === null) break
-      const { seen, total, problem } = move
+      const { seen, total, problem, stuck } = move
+      stuckTelling.tell(stuck)
       if (problem !== undefined && problem !== told) output.step('waits', problem, { problem })
       told = problem
       const now = total > 0 ? Math.floor((10 * seen) / total) : -1

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command, Invocation } from '../command.ts'
 import { askNode } from '../place.ts'
+import { type StuckObjects, StuckTelling } from '../stuck-objects.ts'
 
 interface TurnState {
   readonly epoch: number
@@ -11,6 +12,7 @@ interface TurnState {
     readonly total: number
     readonly rewrapped: number
     readonly problem?: string
+    readonly stuck: StuckObjects
   } | null
 }
 
@@ -21,7 +23,8 @@ export const partitionTurnEpoch: Command = {
   details: `A new key-encryption key is made, every stored key is re-wrapped under it inside the partition, and the old one is destroyed. Keys that were
 destroyed before cannot be had back from then on, from no copy of the store, log or backup; nor can keys that only such a copy has: a backup
 from before the turn is of no use after it, so make a new one. The node does the work, on whichever node of a cluster has its turn: this
-command watches it, may be broken off, and shows the rest when it is run again.`,
+command watches it, may be broken off, and shows the rest when it is run again. A record that cannot be opened is named and keeps the turn from ending,
+until it is restored or given up: key give-up.`,
   arity: [1, 1],
   options: {},
   async run(invocation) {
@@ -44,6 +47,7 @@ command watches it, may be broken off, and shows the rest when it is run again.`
 class Telling {
   readonly #invocation: Invocation
   readonly #to: number
+  readonly #stuck: StuckTelling
   #phase: string | undefined
   #problem: string | undefined
   #tenth = -1
@@ -51,14 +55,16 @@ class Telling {
   constructor(invocation: Invocation, to: number) {
     this.#invocation = invocation
     this.#to = to
+    this.#stuck = new StuckTelling(invocation.output)
   }
 
   tell({ turn }: TurnState): void {
     if (turn === null) return
     const { output } = this.#invocation
-    const { phase, seen, total, rewrapped, problem } = turn
+    const { phase, seen, total, rewrapped, problem, stuck } = turn
     if (phase !== this.#phase) output.step(phase, this.#said[phase], { epoch: this.#to })
     this.#phase = phase
+    this.#stuck.tell(stuck)
     if (problem !== undefined && problem !== this.#problem) output.step('waits', problem, { problem })
     this.#problem = problem
     const tenth = phase === 'rewrapping' && total > 0 ? Math.floor((10 * seen) / total) : -1

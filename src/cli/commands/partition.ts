@@ -1,6 +1,7 @@
 import type { Holding } from '../../tenants/index.ts'
 import { type Command, CommandError, flagOption } from '../command.ts'
 import { askNode, dataWords } from '../place.ts'
+import type { StuckObjects } from '../stuck-objects.ts'
 import { tokenOf, tokenOptions, tokenUsage } from '../token-options.ts'
 
 export const partitionAdd: Command = {
@@ -88,7 +89,7 @@ is said of the token was tried, not read from its manual.`,
     const shown = await askNode<
       PartitionSummary & {
         readonly epoch: number
-        readonly turn: { readonly phase: string; readonly to: number } | null
+        readonly turn: { readonly phase: string; readonly to: number; readonly problem?: string; readonly stuck: StuckObjects } | null
         readonly residentKeys: number | null
         readonly tripleDes: readonly string[]
         readonly details: Readonly<Record<string, string>>
@@ -107,7 +108,9 @@ is said of the token was tried, not read from its manual.`,
       kind,
       tenants,
       epoch: epochs === undefined || epochs === String(epoch) ? epoch : `${epoch}, and here are the keys of epochs ${epochs}`,
-      ...(turn === null ? {} : { 'epoch turn': `${turn.phase}, to epoch ${turn.to}` }),
+      ...(turn === null
+        ? {}
+        : { 'epoch turn': `${turn.phase}, to epoch ${turn.to}${turn.problem === undefined ? '' : `, and waits: ${turn.problem}`}` }),
       ...(residentKeys === null ? {} : { 'resident keys': residentKeys }),
       ...(mechanisms.some((name) => name.includes('DES3')) ? { '3DES': tripleDesWords(tripleDes) } : {}),
       ...details,
