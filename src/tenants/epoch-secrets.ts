@@ -50,8 +50,10 @@ export class EpochSecrets {
   readonly #parts: EpochSecretsParts
   #looking: Promise<void> | undefined
 
+  /** One for each data folder: it alone writes its epoch secrets. */
   constructor(parts: EpochSecretsParts) {
     this.#parts = parts
+    parts.files.destroyDrafts()
   }
 
   async make(partition: string, epoch: number): Promise<NewEpochSecret> {
@@ -82,10 +84,21 @@ export class EpochSecrets {
     const view = await settings.current()
     const definitions = [...view.partitions.values()].flatMap(({ value }) => (value.kind === 'software' ? [value] : []))
     if (node !== undefined) await this.#exchange(node, definitions)
-    if (this.#destroyOver(listed, definitions) && node !== undefined) {
-      files.renewDeliveryKey()
+    this.#destroyOver(listed, definitions)
+    if (node !== undefined && this.#opensWhatIsOver(definitions)) {
+      files.renewDeliveryKey(earliestEpochs(definitions))
       await this.#exchange(node, definitions)
     }
+  }
+
+  /**
+   * Whether old copies of the store may have secrets of epochs that are over, sealed for the delivery key that is here: whether or not they
+   * came to this node meanwhile.
+   */
+  #opensWhatIsOver(definitions: readonly SoftwarePartitionDefinition[]): boolean {
+    const { files } = this.#parts
+    const since = files.deliveryKeySince()
+    return files.deliveryKey() !== undefined && [...earliestEpochs(definitions)].some(([name, epoch]) => epoch > (since.get(name) ?? 1))
   }
 
   async #exchange(node: string, definitions: readonly SoftwarePartitionDefinition[]): Promise<void> {
@@ -93,7 +106,7 @@ export class EpochSecrets {
     const rootSecret = await root()
     if (rootSecret === undefined) return
     try {
-      const { publicKey } = files.deliveryKey() ?? files.renewDeliveryKey()
+      const { publicKey } = files.deliveryKey() ?? files.renewDeliveryKey(earliestEpochs(definitions))
       const wants = definitions.flatMap((definition) => this.#takeIn(definition))
       const notices = board.read(rootSecret)
       const own = notices.find((notice) => notice.node === node)
@@ -142,11 +155,9 @@ export class EpochSecrets {
   /**
    * Nothing of a partition is destroyed whose ring needs a secret that is not here: its definition may be an old one, of a store that was put
    * back. For the same reason nothing of a later epoch is; and the secret of the next epoch is here before its ring.
-   * @returns whether there was any
    */
-  #destroyOver(listed: readonly EpochSecretFile[], definitions: readonly SoftwarePartitionDefinition[]): boolean {
+  #destroyOver(listed: readonly EpochSecretFile[], definitions: readonly SoftwarePartitionDefinition[]): void {
     const { files, log } = this.#parts
-    let hasDestroyed = false
     for (const { name, ring, epoch = 1 } of definitions) {
       const needed = [...ringSecrets(Buffer.from(ring, 'base64'), name)]
       const isWhole = needed.every(([one, secretId]) => files.find({ partition: name, epoch: one, secretId }) !== undefined)
@@ -154,10 +165,8 @@ export class EpochSecrets {
       for (const file of isWhole ? over : []) {
         files.destroy(file)
         log(`partition ${name}: a secret of epoch ${file.epoch}, which is over, was destroyed`)
-        hasDestroyed = true
       }
     }
-    return hasDestroyed
   }
 
   async #notices(): Promise<readonly DeliveryNotice[]> {
@@ -172,6 +181,16 @@ export class EpochSecrets {
       rootSecret.wipe()
     }
   }
+}
+
+/** By a partition's name, the earliest epoch that its ring has a secret of; rings from before there were any have none. */
+function earliestEpochs(definitions: readonly SoftwarePartitionDefinition[]): ReadonlyMap<string, number> {
+  const earliest = new Map<string, number>()
+  for (const { name, ring } of definitions) {
+    const [first] = [...ringSecrets(Buffer.from(ring, 'base64'), name).keys()].sort((a, b) => a - b)
+    if (first !== undefined) earliest.set(name, first)
+  }
+  return earliest
 }
 
 /** Deliveries of the secrets that a ring still needs. */

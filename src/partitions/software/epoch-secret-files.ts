@@ -49,21 +49,41 @@ export class EpochSecretFiles {
     this.#destroy(this.path(file))
   }
 
-  /** The node's delivery key; undefined when none was made yet. */
-  deliveryKey(): DeliveryKey | undefined {
-    if (!existsSync(this.#deliveryPath)) return undefined
-    const [publicKey = '', privateKey = ''] = Buffer.from(readPrivateFile(this.#deliveryPath).expose()).toString('latin1').trim().split(' ')
-    return { publicKey, privateKey: new Secret(Buffer.from(privateKey, 'base64url')) }
+  /** What a killed process has not finished holds secrets too. For who alone writes here, before it does. */
+  destroyDrafts(): void {
+    if (!existsSync(this.folder)) return
+    for (const name of readdirSync(this.folder)) if (name.endsWith(draftEnding)) this.#destroy(join(this.folder, name))
   }
 
-  /** Makes a delivery key in place of the one that is there, which is destroyed. */
-  renewDeliveryKey(): DeliveryKey {
+  /** The node's delivery key; undefined when none was made yet. */
+  deliveryKey(): DeliveryKey | undefined {
+    const [publicKey, privateKey = ''] = this.#deliveryFields()
+    return publicKey === undefined ? undefined : { publicKey, privateKey: new Secret(Buffer.from(privateKey, 'base64url')) }
+  }
+
+  /** Of each partition, by its name, the earliest epoch that secrets were delivered of to the delivery key that is there. */
+  deliveryKeySince(): ReadonlyMap<string, number> {
+    const [, , since = ''] = this.#deliveryFields()
+    return new Map(
+      since.split(',').flatMap((each) => {
+        const [partition = '', epoch] = each.split(':')
+        return epoch === undefined ? [] : [[partition, Number(epoch)]]
+      }),
+    )
+  }
+
+  /** Makes a delivery key in place of the one that is there, which is destroyed first. `since`: as `deliveryKeySince` tells it. */
+  renewDeliveryKey(since: ReadonlyMap<string, number>): DeliveryKey {
     const key = newDeliveryKey()
-    const old = `${this.#deliveryPath}.old`
-    if (existsSync(this.#deliveryPath)) renameSync(this.#deliveryPath, old)
-    this.#write(this.#deliveryPath, `${key.publicKey} ${Buffer.from(key.privateKey.expose()).toString('base64url')}`)
-    this.#destroy(old)
+    const epochs = [...since].map(([partition, epoch]) => `${partition}:${epoch}`).join(',')
+    this.#destroy(this.#deliveryPath)
+    this.#write(this.#deliveryPath, `${key.publicKey} ${Buffer.from(key.privateKey.expose()).toString('base64url')} ${epochs}`)
     return key
+  }
+
+  #deliveryFields(): readonly string[] {
+    if (!existsSync(this.#deliveryPath)) return []
+    return Buffer.from(readPrivateFile(this.#deliveryPath).expose()).toString('latin1').trim().split(' ')
   }
 
   get #deliveryPath(): string {
@@ -76,7 +96,7 @@ export class EpochSecretFiles {
 
   #write(path: string, content: string): void {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    const draft = `${path}.${randomBytes(6).toString('hex')}.draft`
+    const draft = `${path}.${randomBytes(6).toString('hex')}${draftEnding}`
     const file = openSync(draft, 'wx', 0o600)
     try {
       writeSync(file, `${content}\n`)
@@ -111,3 +131,5 @@ export class EpochSecretFiles {
     }
   }
 }
+
+const draftEnding = '.draft'
