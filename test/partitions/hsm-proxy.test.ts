@@ -80,7 +80,7 @@ test('streams live in the hsm process, and end with the connection of the worker
       return next(turns - 1)
     }
   }
-  const second = await next(500)
+  const second = await next(6000)
   const { data } = await second.streams.end(second.stream, Buffer.from('abc'))
   t.is(Buffer.from(data).toString('hex'), createHash('sha256').update('abc').digest('hex'))
   await t.throwsAsync(second.streams.update(second.stream, Buffer.from('x')), { message: /no such stream/ })

@@ -14,6 +14,9 @@ test.after.always(() => {
   hsm.remove()
 })
 
+/** Microseconds that each call takes more: far longer than a thread waits for its turn of a processor. */
+const slowCall = 10_000
+
 const aes = { algorithm: 'AES', length: 256 } as const
 const locked = { sensitive: true, extractable: false }
 const mechanism = () => ({ cipher: 'GCM', iv: randomBytes(12), additionalData: new Uint8Array(), tagLength: 16 }) as const
@@ -21,7 +24,7 @@ const mechanism = () => ({ cipher: 'GCM', iv: randomBytes(12), additionalData: n
 test.serial('a device that takes its time is called in threads: as many calls at once as there are sessions, of every kind', async (t) => {
   const options = { name: 'slow', ...slow, module: shim.module, sessions: 4 }
   await createPkcs11Partition(options)
-  shim.delay(2000)
+  shim.delay(slowCall)
   const partition = await openPkcs11Partition(options)
   const key = { handle: 'k', key: await partition.generateKey(aes, locked) }
   const all = {
@@ -59,7 +62,7 @@ test.serial('a device that answers at once is called on the spot, and in threads
   shim.resetMost()
   await seals()
   t.is(shim.counts().mostInFlight, 1)
-  shim.delay(2000)
+  shim.delay(slowCall)
   for (let round = 0; round < 4; round++) await seals()
   shim.resetMost()
   await seals()

@@ -35,7 +35,7 @@ function sessionObjects(label: string): number {
 
 /** The same once no more than so many are there, or after a while: objects are destroyed in the turns that follow. */
 async function left(label: string, expected: number): Promise<number> {
-  for (let turn = 0; turn < 500 && sessionObjects(label) > expected; turn++) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let turn = 0; turn < 6000 && sessionObjects(label) > expected; turn++) await new Promise((resolve) => setTimeout(resolve, 10))
   return sessionObjects(label)
 }
 
