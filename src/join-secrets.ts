@@ -165,6 +165,8 @@ export async function joinSecretsTaker(folder: DataFolder, root: RootSource, nam
         await makeFolder(dirname(path))
         await writeWhole(path, content, 0o600)
       }
+      const files = new EpochSecretFiles(folder.epochSecrets)
+      for (const { secret, ...file } of told.epochSecrets) files.keep(file, new Secret(Buffer.from(secret, 'hex')))
     },
   }
 }
