@@ -3,7 +3,10 @@ import type { StructureValue } from '../../spec/values.ts'
 import type { KeyType, ManagedObject } from '../objects/index.ts'
 import { isAuthenticated, isSymmetric } from '../partitions/cipher-parameters.ts'
 import type { DeriveMechanism, KeyReference } from '../partitions/partition.ts'
+import { mostIterations } from '../partitions/software/derive.ts'
 import { cipherMechanism, hmacHash, ivLength, type Parameters } from './mechanisms.ts'
+
+export { mostIterations }
 
 type Method = StructureValue<'DerivationParameters'>
 
@@ -18,9 +21,6 @@ export interface AskedDerivation {
   readonly base: DerivationObject
   readonly mechanism: DeriveMechanism
 }
-
-/** The most iterations of PBKDF2: more than anyone recommends, and still bounded in time. */
-export const mostIterations = 10_000_000
 
 /**
  * The derivation for Derive Key (KMIP 2.1 §7.12, §11.14). Where the data is not given it is the value of the second object; in a HASH of data alone

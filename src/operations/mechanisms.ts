@@ -64,14 +64,26 @@ const nothing = new Uint8Array()
 const chachaNonce = 12
 const fullTag = 16
 
-/** How long an IV the server must make for these parameters, in bytes; 0 where none is needed. */
+/**
+ * How long an IV the server must make for these parameters, in bytes; 0 where none is needed.
+ * @throws KmipError BadCryptographicParameters for an IV Length that a random IV must not have.
+ */
 export function ivLength(type: KeyType, parameters: Parameters): number {
   if (type.algorithm === 'ChaCha20' || type.algorithm === 'ChaCha20Poly1305') return chachaNonce
   const { blockCipherMode: mode, ivLength: bits } = parameters
   const rule = mode === undefined || type.algorithm === 'RSA' ? 'none' : modes.get(mode)?.iv
   if (rule === undefined || rule === 'none') return 0
   if (rule === 'block') return blockSizes[type.algorithm] ?? 0
-  return bits === undefined || bits < 8 || bits % 8 !== 0 ? rule : bits / 8
+  return bits === undefined ? rule : randomIvLength(mode === 'CCM' ? 'CCM' : 'GCM', bits)
+}
+
+/** In bits. A random IV of GCM has 96 bits at least (SP 800-38D §8.2.2), and OpenSSL takes no more than 1,024; a nonce of CCM 56 to 104 (SP 800-38C). */
+const randomIvs = { GCM: [96, 1024], CCM: [56, 104] } as const
+
+function randomIvLength(mode: keyof typeof randomIvs, bits: number): number {
+  const [least, most] = randomIvs[mode]
+  if (bits >= least && bits <= most && bits % 8 === 0) return bits / 8
+  throw bad(`The IV Length says ${bits} bits; an IV that is made here for ${mode} has ${least} to ${most}, a multiple of 8.`)
 }
 
 /**
@@ -100,13 +112,15 @@ export function cipherMechanism(
   return { cipher: mode, iv, additionalData: additionalData ?? nothing, tagLength: checkedTagLength(tagLength ?? fullTag) }
 }
 
-/** The mechanism that wraps keys with a key of this type (KMIP 2.1 §3.3). GCM and CCM are not among them: the standard has no place for their tag; nor XTS, which is for storage. */
+/** The mechanism that wraps keys with a key of this type (KMIP 2.1 §3.3). GCM and CCM are not among them: the standard has no place for their tag; nor XTS, which is for storage, and RSA without padding. */
 export function wrapMechanism(type: KeyType, parameters: Parameters, iv: Uint8Array | undefined): WrapMechanism {
   const { blockCipherMode: mode } = parameters
   const wrap = mode === undefined ? undefined : wraps.get(mode)
   if (wrap !== undefined) return wrap
   if (mode === 'GCM' || mode === 'CCM' || mode === 'XTS')
     throw unsupported(`${mode} does not wrap keys. Use NISTKeyWrap or AESKeyWrapPadding.`)
+  if (type.algorithm === 'RSA' && parameters.paddingMethod === 'None')
+    throw unsupported('RSA without padding does not wrap keys. Use OAEP.')
   return cipherMechanism(type, parameters, iv, undefined)
 }
 
@@ -123,7 +137,10 @@ export function signMechanism(type: KeyType, parameters: Parameters, digested: U
     if (known === undefined) throw unsupported(`The Digital Signature Algorithm ${named} is not supported.`)
     return { ...known, digested: isDigested }
   }
-  if (isEdwards(type)) return { scheme: 'EdDSA' }
+  if (isEdwards(type)) {
+    if (isDigested) throw unsupported('Ed25519 and Ed448 sign the data itself, not a digest of it (RFC 8032). Send the Data.')
+    return { scheme: 'EdDSA' }
+  }
   const hash = parameters.hashingAlgorithm ?? (digested && hashOfLength.get(digested.length))
   if (hash === undefined) throw bad('The Cryptographic Parameters name no Hashing Algorithm, and the key has none of its own.')
   if (type.algorithm !== 'RSA') return { scheme: 'ECDSA', hash, digested: isDigested }

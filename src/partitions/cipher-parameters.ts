@@ -27,7 +27,8 @@ export function checkParameters(name: string, block: number, mechanism: Symmetri
     throw new KmipError('InvalidField', `${name} takes a tag length of 12 to 16 bytes, not ${mechanism.tagLength} (SP 800-38D).`)
   }
   if (mechanism.cipher === 'GCM') {
-    if (mechanism.iv.length === 0) throw new KmipError('InvalidField', `${name} needs an IV of at least 1 byte.`)
+    if (mechanism.iv.length === 0 || mechanism.iv.length > longestGcmIv)
+      throw new KmipError('InvalidField', `${name} takes an IV of 1 to ${longestGcmIv} bytes, not ${mechanism.iv.length}.`)
     return mechanism.iv
   }
   if (mechanism.cipher === 'ChaCha20-Poly1305') {
@@ -46,6 +47,9 @@ export function checkParameters(name: string, block: number, mechanism: Symmetri
   if (mechanism.cipher === 'CTR') checkCounter(name, block, iv, mechanism.counterBits ?? block * 8, data.length)
   return iv
 }
+
+/** OpenSSL's. */
+const longestGcmIv = 128
 
 export function padded(mechanism: SymmetricMechanism): boolean {
   return (mechanism.cipher === 'ECB' || mechanism.cipher === 'CBC') && mechanism.padding === 'PKCS5'

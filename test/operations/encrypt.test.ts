@@ -248,6 +248,12 @@ const refusals: readonly (readonly [string, Request, ResultReason, RegExp, (read
     /12 to 16 bytes/,
   ],
   [
+    'GCM with an IV of 129 bytes',
+    { cryptographicParameters: { blockCipherMode: 'GCM' }, data: block, ivCounterNonce: Buffer.alloc(129) },
+    'InvalidField',
+    /takes an IV of 1 to 128 bytes, not 129/,
+  ],
+  [
     'CCM without a Tag Length',
     { cryptographicParameters: { blockCipherMode: 'CCM' }, data: block },
     'BadCryptographicParameters',

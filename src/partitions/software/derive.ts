@@ -44,8 +44,11 @@ async function outputOf({ partition, name, mechanism, value, data, held }: Deriv
     case 'ENCRYPT':
       return encrypt(partition, held(), mechanism.mechanism, data).data
     case 'PBKDF2':
+      checkIterations(mechanism.iterations * Math.ceil(length / hash!.size))
       return promisify(pbkdf2)(value, mechanism.salt, mechanism.iterations, length, hash!.node)
     case 'HKDF':
+      if (data.length > longestInfo)
+        throw new KmipError('InvalidField', `HKDF takes ${longestInfo} bytes of Derivation Data at most here, not ${data.length}.`)
       // RFC 5869 §2.3: 255 digests at most.
       return Buffer.from(await promisify(hkdf)(hash!.node, value, mechanism.salt, data, Math.min(length, 255 * hash!.size)))
     case 'SP800-108-C':
@@ -55,6 +58,21 @@ async function outputOf({ partition, name, mechanism, value, data, held }: Deriv
     case 'ECDH':
       return agree(value, data)
   }
+}
+
+/** Of node:crypto. */
+const longestInfo = 1024
+
+/** The most iterations of PBKDF2, over all digests of its output: more than anyone recommends for one, and still bounded in time. */
+export const mostIterations = 10_000_000
+
+/** @param all each digest of the output takes the Iteration Count. @throws KmipError InvalidField. */
+function checkIterations(all: number): void {
+  if (all <= mostIterations) return
+  throw new KmipError(
+    'InvalidField',
+    `PBKDF2 makes each digest of its output by the Iteration Count: for a key of this length ${all} iterations, and ${mostIterations} are the most. Ask for a shorter key or fewer iterations.`,
+  )
 }
 
 type KeyBased = Extract<DeriveMechanism, { derive: `SP800-108-${string}` }>
