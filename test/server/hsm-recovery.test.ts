@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { Client, KmipError } from '../../src/client/index.ts'
 import { createPkcs11Partition } from '../../src/partitions/index.ts'
 import { ckr } from '../../src/partitions/pkcs11/constants.ts'
+import { untilHsmServes } from '../support/hsm-tenant.ts'
 import { startTestNode, type TestNode } from '../support/node.ts'
 import { pkcs11Shim, type ShimFunction } from '../support/pkcs11-shim.ts'
 import { aesKeyWith, clientAt } from '../support/requests.ts'
@@ -36,12 +37,14 @@ test.after.always(async () => {
   hsm.remove()
 })
 
-async function addTenant({ node: running, enroll, port }: TestNode, label: string): Promise<Client> {
+async function addTenant(to: TestNode, label: string): Promise<Client> {
+  const { registry } = to.node
   const definition = { name: label, ...tokens.get(label)!, module: shim.module }
   await createPkcs11Partition(definition)
-  await running.registry.addPartition({ kind: 'pkcs11', ...definition })
-  await running.registry.addTenant(label, label)
-  return clientAt(port, await enroll(label, 'app'))
+  await registry.addPartition({ kind: 'pkcs11', ...definition })
+  await registry.addTenant(label, label)
+  await untilHsmServes(to)
+  return clientAt(to.port, await to.enroll(label, 'app'))
 }
 
 const parameters = { blockCipherMode: 'GCM', tagLength: 16, randomIv: true } as const
@@ -124,9 +127,10 @@ test.serial('a device that answers nothing at all, initialization included, and 
   shim.fail('all', ckr.DEVICE_ERROR)
   for (let request = 0; request < 5; request++) await fails(t, bank.call('Decrypt', sealed), /CKR_DEVICE_ERROR/)
   const attempts = shim.calls('C_Initialize')
+  const began = performance.now()
   for (let request = 0; request < 20; request++) await fails(t, bank.call('Create', aesKeyWith()), /CKR_DEVICE_ERROR/)
-  // Requests do not storm it.
-  t.true(shim.calls('C_Initialize') <= attempts + 2)
+  // Requests do not storm it: it is tried once a second.
+  t.true(shim.calls('C_Initialize') <= attempts + 2 + (performance.now() - began) / 1000)
   await sealedKey(demo)
   shim.heal()
   await opensSoon(t, bank, sealed)
