@@ -3,26 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ckf, cku } from '../../src/partitions/pkcs11/constants.ts'
 import { openModule, tokensOf } from '../../src/partitions/pkcs11/module.ts'
+import type { TokenPlace, Tokens } from './tokens.ts'
 
 const modules = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/libsoftokn3.so`)
 
 export interface NssToken {
-  readonly options: TokenOptions
+  readonly options: NssPlace
   remove(): void
 }
 
-/** Tokens that are made, and that one module has in a process. */
-export interface NssTokens {
-  token(label: string): TokenOptions
-  remove(): void
-}
-
-interface TokenOptions {
-  readonly module: string
-  readonly parameters: string
-  readonly token: string
-  readonly pinFile: string
-}
+type NssPlace = TokenPlace & { readonly parameters: string }
 
 /** A token of NSS's softokn in a folder of its own. It takes its folder at its start: one for each process. @throws Error saying what to install. */
 export function nssToken(label: string): NssToken {
@@ -31,7 +21,7 @@ export function nssToken(label: string): NssToken {
 }
 
 /** Tokens of NSS's softokn, each in a folder of its own. It is told of them at its start: all that a process needs. @throws Error saying what to install. */
-export function nssTokens(labels: readonly string[]): NssTokens {
+export function nssTokens(labels: readonly string[]): Tokens<NssPlace> {
   const module = modules.find((path) => existsSync(path))
   if (module === undefined) throw new Error('NSS is not on this machine. Install it: apt-get install libnss3')
   const folder = mkdtempSync(join(tmpdir(), 'tresor-nss-'))

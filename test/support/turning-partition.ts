@@ -24,12 +24,12 @@ import {
   OpenPartitions,
   type PartitionDefinition,
   type PartitionOpener,
-  type Pkcs11PartitionDefinition,
   Registry,
   type TurnDevice,
   type TurnParts,
   TurnProgressStore,
 } from '../../src/tenants/index.ts'
+import type { TokenPlace } from './tokens.ts'
 
 /** One kind of partition, as far as a turn goes: how it is made, opened and turned. */
 export interface TurningKind {
@@ -79,10 +79,7 @@ export function softwareKind(secrets: Map<string, Secret> = new Map(), rootSecre
 }
 
 /** `tokenOf`: makes a token, or names one that was made for this. */
-export function tokenKind(
-  tokenOf: (label: string) => Pick<Pkcs11PartitionDefinition, 'module' | 'parameters' | 'token' | 'pinFile'>,
-  pairs: TurningKind['pairs'] = [rsaPair, ecPair],
-): TurningKind {
+export function tokenKind(tokenOf: (label: string) => TokenPlace, pairs: TurningKind['pairs'] = [rsaPair, ecPair]): TurningKind {
   const placed = (definition: PartitionDefinition) => {
     if (definition.kind !== 'pkcs11') throw new Error('not a token')
     const { name, module, parameters, token, pinFile, epoch } = definition
