@@ -40,8 +40,10 @@ struct list { unsigned char version[8]; fn functions[count]; };
 struct control {
   /* Orders. `fail` is a function's number plus one, 1000 for all; `failures` how often, below zero for ever. */
   int delay_microseconds, fail, code, failures;
+  /* A function's number plus one: its calls wait, below zero before they go through, above when they went. */
+  int hold;
   /* Counts. */
-  int in_flight, most_in_flight, sessions, objects;
+  int in_flight, most_in_flight, sessions, objects, held;
   int calls[count];
 };
 
@@ -79,6 +81,14 @@ static void account(int at, ul a, ul b, ul d, ul g, ul h, ul f) {
   pthread_mutex_unlock(&lock);
 }
 
+/* Until the order is another one. */
+static void hold(int order) {
+  struct timespec millisecond = { 0, 1000000 };
+  if (control->hold != order) return;
+  __atomic_add_fetch(&control->held, 1, __ATOMIC_SEQ_CST);
+  while (control->hold == order) nanosleep(&millisecond, NULL);
+}
+
 static ul call(int at, ul a, ul b, ul c, ul d, ul e, ul f, ul g, ul h) {
   int now = __atomic_add_fetch(&control->in_flight, 1, __ATOMIC_SEQ_CST), most = control->most_in_flight;
   while (now > most && !__atomic_compare_exchange_n(&control->most_in_flight, &most, now, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
@@ -92,8 +102,10 @@ static ul call(int at, ul a, ul b, ul c, ul d, ul e, ul f, ul g, ul h) {
     if (control->failures > 0) __atomic_sub_fetch(&control->failures, 1, __ATOMIC_SEQ_CST);
     result = (ul)control->code;
   } else {
+    hold(-at - 1);
     result = real->functions[at](a, b, c, d, e, f, g, h);
     if (result == 0) account(at, a, b, d, g, h, e);
+    hold(at + 1);
   }
   __atomic_sub_fetch(&control->in_flight, 1, __ATOMIC_SEQ_CST);
   return result;

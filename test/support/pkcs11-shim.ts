@@ -8,6 +8,7 @@ const functions = {
   C_Initialize: 0,
   C_OpenSession: 12,
   C_Login: 18,
+  C_DestroyObject: 22,
   C_EncryptInit: 29,
   C_Encrypt: 30,
   C_DecryptInit: 33,
@@ -38,6 +39,10 @@ export interface Shim {
   delay(microseconds: number): void
   /** The next calls of a function, or of all, fail with this CKR_* number: so many, or for ever. */
   fail(which: ShimFunction | 'all', code: number, times?: number): void
+  /** Calls of a function wait before they go through, or when they went. Whoever made them may be killed meanwhile. */
+  hold(which: ShimFunction, when: 'before' | 'after'): void
+  /** How many calls an order to hold has met, all orders together. */
+  held(): number
   /** Calls go through again. */
   heal(): void
   counts(): ShimCounts
@@ -48,7 +53,7 @@ export interface Shim {
 }
 
 const source = fileURLToPath(new URL('../../../test/support/pkcs11-shim.c', import.meta.url))
-const words = { delay: 0, fail: 1, code: 2, failures: 3, most: 5, sessions: 6, objects: 7, calls: 8 }
+const words = { delay: 0, fail: 1, code: 2, failures: 3, hold: 4, most: 6, sessions: 7, objects: 8, held: 9, calls: 10 }
 const allFunctions = 1000
 const controlBytes = 4096
 
@@ -85,7 +90,12 @@ export function pkcs11Shim(folder: string, module: string): Shim {
       write(words.fail, which === 'all' ? allFunctions : functions[which] + 1)
       write(words.failures, times)
     },
-    heal: () => write(words.failures, 0),
+    hold: (which, when) => write(words.hold, (functions[which] + 1) * (when === 'before' ? -1 : 1)),
+    held: () => read(words.held),
+    heal() {
+      write(words.failures, 0)
+      write(words.hold, 0)
+    },
     counts: () => ({ mostInFlight: read(words.most), sessions: read(words.sessions), objects: read(words.objects) }),
     calls: (which) => read(words.calls + functions[which]),
     resetMost: () => write(words.most, 0),
