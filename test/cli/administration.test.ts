@@ -103,7 +103,7 @@ test.serial('a rule lets a certificate of a foreign authority in, until it is re
   )
   t.like(added, { id: 'web', tenant: 'shop', permissions: ['locate', 'read'] })
   // The TLS port learns of a new authority within its look for changes.
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 60_000
   let answer = await locate().catch(() => undefined)
   while (answer === undefined && Date.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 100))

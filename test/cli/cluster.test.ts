@@ -1,8 +1,8 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import { freePorts } from '../../src/cli/scratch-cluster.ts'
 import { running, temporaryFolder, tresor, tresorJson } from '../support/command-line.ts'
-import { freePorts } from '../support/etcd-cluster.ts'
 
 const folder = temporaryFolder()
 test.after.always(() => folder.remove())

@@ -162,7 +162,8 @@ async function atTerminal(command: string, answers: readonly string[], until?: s
     isOver = true
     child.stdin.write('\x03')
   })
-  const [code] = (await once(child, 'exit')) as [number | null]
+  // Not `exit`, after which more of its words may come.
+  const [code] = (await once(child, 'close')) as [number | null]
   return { code, shown }
 }
 

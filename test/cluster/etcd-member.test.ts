@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { createAuthority, issuePeer, writeBundle } from '../../certs/index.ts'
+import { freePorts } from '../../src/cli/scratch-cluster.ts'
 import { EtcdClient, findEtcd, startMember } from '../../src/cluster/index.ts'
-import { freePorts, makePeerTls, startEtcdCluster, untilHealthy } from '../support/etcd-cluster.ts'
+import { makePeerTls, startEtcdCluster, untilHealthy } from '../support/etcd-cluster.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 
 let folder: string
@@ -36,12 +37,12 @@ test('a member that dies is started again, with its data; its words reach the lo
   const cluster = await startEtcdCluster(1, (level, message) => lines.push(`${level} ${message}`))
   try {
     const [member] = cluster.members
-    await cluster.client().put({ key: Buffer.from('a'), value: Buffer.from('b') }, { deadline: 5000 })
+    await cluster.client().put({ key: Buffer.from('a'), value: Buffer.from('b') }, { deadline: 20_000 })
     const before = member!.pid
     process.kill(before!, 'SIGKILL')
     while (member!.pid === undefined || member!.pid === before) await new Promise((resolve) => setTimeout(resolve, 20))
     await untilHealthy(member!)
-    const { kvs } = await cluster.client().range({ key: Buffer.from('a') }, { deadline: 5000 })
+    const { kvs } = await cluster.client().range({ key: Buffer.from('a') }, { deadline: 20_000 })
     t.is(kvs[0]?.value.toString(), 'b')
     t.true(lines.some((line) => /^error etcd was killed by SIGKILL after \d+ ms; it is started again/.test(line)))
   } finally {
@@ -63,7 +64,7 @@ test('a member that cannot start says why', async (t) => {
   }
   const member = await startMember({ ...options, initialCluster: { b: peerUrl }, state: 'new', clusterToken: 'x' })
   let problem: string | undefined
-  for (let wait = 0; wait < 100 && !/last words/.test(problem ?? ''); wait++) {
+  for (let wait = 0; wait < 600 && !/last words/.test(problem ?? ''); wait++) {
     await new Promise((resolve) => setTimeout(resolve, 50))
     problem = await member.problem()
   }
@@ -80,7 +81,7 @@ test('a member ends with the process that supervises it, even one that is killed
   const etcd = await firstLine(node)
   t.true(isAlive(etcd))
   node.kill('SIGKILL')
-  for (let wait = 0; wait < 200 && isAlive(etcd); wait++) await new Promise((resolve) => setTimeout(resolve, 50))
+  for (let wait = 0; wait < 600 && isAlive(etcd); wait++) await new Promise((resolve) => setTimeout(resolve, 50))
   t.false(isAlive(etcd))
 })
 
@@ -95,8 +96,8 @@ test('a member shows itself only to who has a certificate of its cluster, and is
   const renamed = new EtcdClient({ endpoints: [`https://127.0.0.2:${proxy.port}`], tls: cluster.tls })
   try {
     await t.throwsAsync(outside.status({ deadline: 2000 }))
-    await t.throwsAsync(renamed.status({ deadline: 2000 }), { message: /127\.0\.0\.2/ })
-    t.truthy(await cluster.client().status({ deadline: 2000 }))
+    await t.throwsAsync(renamed.status({ deadline: 20_000 }), { message: /127\.0\.0\.2/ })
+    t.truthy(await cluster.client().status({ deadline: 20_000 }))
   } finally {
     outside.close()
     renamed.close()

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { type Authority, createAuthority, createDerCrl, issuePeer } from '../../certs/index.ts'
+import { freePorts } from '../../src/cli/scratch-cluster.ts'
 import {
   type CertifyPeer,
   clusterPaths,
@@ -18,7 +19,7 @@ import {
   whyNotEvict,
 } from '../../src/cluster/index.ts'
 import { objectChange, objectPlace } from '../support/change-sets.ts'
-import { freePorts, untilHealthy } from '../support/etcd-cluster.ts'
+import { untilHealthy } from '../support/etcd-cluster.ts'
 import { type MemoryReplica, memoryReplica } from '../support/memory-replica.ts'
 
 const member = (name: string, role: MemberState['role'], problem?: string): MemberState => ({
@@ -99,7 +100,7 @@ function answers(url: string, where: string): Promise<boolean> {
   const { tls } = clusterPaths(where)
   const [ca, key, cert] = [tls.ca, tls.privateKey, tls.certificate].map((path) => readFileSync(path))
   return new Promise((resolve) => {
-    const request = get(`${url}/version`, { ca, key, cert, agent: false, timeout: 2000 }, (response) => {
+    const request = get(`${url}/version`, { ca, key, cert, agent: false, timeout: 20_000 }, (response) => {
       response.resume()
       resolve(response.statusCode === 200)
     })
@@ -109,9 +110,9 @@ function answers(url: string, where: string): Promise<boolean> {
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 60_000
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('it did not come about in 30 s')
+    if (Date.now() > deadline) throw new Error('it did not come about in a minute')
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { type Authority, createAuthority, issuePeer } from '../../certs/index.ts'
+import { freePorts } from '../../src/cli/scratch-cluster.ts'
 import {
   type CertifyPeer,
   clusterPaths,
@@ -12,6 +13,7 @@ import {
   type JoinSecretsTaker,
   joinCluster,
   type NodeAddresses,
+  readMembership,
   type SupervisingNode,
   startClusterNode,
 } from '../../src/cluster/index.ts'
@@ -19,7 +21,7 @@ import { decodeJoinToken, encodeJoinToken } from '../../src/cluster/join-token.t
 import { Secret } from '../../src/objects/secret.ts'
 import { deliver, newDeliveryKey, receive } from '../../src/partitions/index.ts'
 import { objectChange, objectPlace } from '../support/change-sets.ts'
-import { freePorts, untilHealthy } from '../support/etcd-cluster.ts'
+import { untilHealthy } from '../support/etcd-cluster.ts'
 import { type MemoryReplica, memoryReplica } from '../support/memory-replica.ts'
 
 let folder: string
@@ -117,7 +119,8 @@ test.serial('a token lets in as many nodes as it says, with their secrets, and e
 })
 
 test.serial('the first node finds the others when its own member is gone', async (t) => {
-  await new Promise((resolve) => setTimeout(resolve, 2500))
+  const knowsAll = async () => (await readMembership(folderOf(0)))?.endpoints.length === 3
+  for (let waited = 0; !(await knowsAll()) && waited < 600; waited++) await new Promise((resolve) => setTimeout(resolve, 100))
   await nodes[0]!.node.member.stop()
   await nodes[0]!.node.ledger.barrier()
   t.is((await nodes[0]!.node.ledger.commit(objectChange('without-own-member', 'v', 0))).outcome, 'committed')

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { type Authority, createAuthority, issuePeer } from '../../certs/index.ts'
+import { freePorts } from '../../src/cli/scratch-cluster.ts'
 import { type CertifyPeer, clusterPaths, initCluster, startClusterNode } from '../../src/cluster/index.ts'
 import { objectChange } from '../support/change-sets.ts'
-import { freePorts, untilHealthy } from '../support/etcd-cluster.ts'
+import { untilHealthy } from '../support/etcd-cluster.ts'
 import { memoryReplica } from '../support/memory-replica.ts'
 
 let folder: string
@@ -24,7 +25,7 @@ test('a certificate that ends is renewed under load, and connections made after 
   const hosts = ['127.0.0.1', 'localhost']
   const node = { name: 'n1', peerUrl: `https://127.0.0.1:${peer}`, clientUrl: `https://127.0.0.1:${client}`, hosts }
   const { tls } = clusterPaths(folder)
-  const ends = Date.now() + 12_000
+  const ends = Date.now() + 20_000
   const issue = (request: Parameters<CertifyPeer>[0], now: number) => issuePeer(authority, { ...request, days: 1, now: new Date(now) })
   await initCluster(folder, node, (request) => issue(request, ends - day))
   const key = await readFile(tls.privateKey, 'utf8')

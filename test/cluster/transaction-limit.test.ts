@@ -4,10 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import { freePorts } from '../../src/cli/scratch-cluster.ts'
 import { findEtcd, openEtcdLedger } from '../../src/cluster/index.ts'
 import type { ChangeSet } from '../../src/store/index.ts'
 import { changeSet, objectPlace } from '../support/change-sets.ts'
-import { freePorts, makePeerTls } from '../support/etcd-cluster.ts'
+import { makePeerTls } from '../support/etcd-cluster.ts'
 import { memoryReplica } from '../support/memory-replica.ts'
 
 /** What one etcd takes that was started without a word about limits. */

@@ -14,7 +14,10 @@ export interface Finished {
 }
 
 /** Runs one command to its end. */
-export async function tresor(args: readonly string[], options: { readonly cwd?: string } = {}): Promise<Finished> {
+export async function tresor(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<Finished> {
   const child = spawn(process.execPath, [program, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
   const [stdout, stderr, code] = await Promise.all([textOf(child.stdout), textOf(child.stderr), exitOf(child)])
   return { code, stdout, stderr }

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Authority, createAuthority, issuePeer, writeBundle } from '../../certs/index.ts'
+import { freePorts } from '../../src/cli/scratch-cluster.ts'
 import { EtcdClient, findEtcd, type Log, type Member, startMember, type TlsFiles } from '../../src/cluster/index.ts'
 
 export interface EtcdCluster {
@@ -86,30 +86,13 @@ export async function startEtcdCluster(size: number, log: Log = () => {}, quota?
 }
 
 export async function untilHealthy(member: Member): Promise<void> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 60_000
   while (true) {
     const problem = await member.problem()
     if (problem === undefined) return
-    if (Date.now() > deadline) throw new Error(`an etcd member did not start in 30 s: ${problem}`)
+    if (Date.now() > deadline) throw new Error(`an etcd member did not start in a minute: ${problem}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-}
-
-/** Ports that were free a moment ago, each one once. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer().once('error', reject)
-          server.listen(0, '127.0.0.1', () => resolve(server))
-        }),
-    ),
-  )
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
 }
 
 export async function makePeerTls(folder: string): Promise<TlsFiles> {
