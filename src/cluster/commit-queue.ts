@@ -1,8 +1,8 @@
 import { KmipError, type KmipErrorOptions } from '../../spec/kmip-error.ts'
 import { type ChangeSet, type CommitOutcome, firstFormat } from '../store/index.ts'
 import { outcomesOf, type TransactionLimits, takeBatch, transactionOf, whyTooLarge } from './change-transaction.ts'
-import { describeFailure, type EtcdClient, isRefusal } from './etcd-client.ts'
-import type { TxnResponse } from './etcd-messages.ts'
+import { describeFailure, type EtcdClient, isOutOfSpace, isRefusal } from './etcd-client.ts'
+import { revisionOf, type TxnResponse } from './etcd-messages.ts'
 import { Fence } from './fence.ts'
 import type { Keys } from './keys.ts'
 import { Proposal } from './proposal.ts'
@@ -52,6 +52,7 @@ export class CommitQueue {
 
   async commit(changes: ChangeSet): Promise<CommitOutcome> {
     if (this.#replaced !== undefined) throw new KmipError('GeneralFailure', this.#replaced, elsewhere)
+    if (this.#closed) throw new KmipError('GeneralFailure', 'Nothing was changed: this node is shutting down.', elsewhere)
     if (changes.writes.length === 0) throw new Error('a change set without writes has nothing to commit')
     const proposal = new Proposal(changes, this.#options.keys, performance.now() + this.#options.timing.commit, this.format)
     const tooLarge = whyTooLarge(proposal, this.#options.limits)
@@ -135,7 +136,9 @@ export class CommitQueue {
         this.#fencedOff(batch, response)
       }
     } catch (error) {
-      if (isRefusal(error)) {
+      if (isOutOfSpace(error)) {
+        void this.#lookWhetherApplied(batch, `etcd refused the change: ${describeFailure(error)}.`)
+      } else if (isRefusal(error)) {
         for (const proposal of batch) this.#refuse(proposal, `etcd refused the change: ${describeFailure(error)}.`)
       } else {
         this.#options.log('warn', `etcd at ${client.endpoints[endpoint]} did not answer a transaction: ${describeFailure(error)}`)
@@ -147,6 +150,33 @@ export class CommitQueue {
     } finally {
       this.#transactions--
       if (this.#waiting.length > 0) this.#schedulePump()
+    }
+  }
+
+  /**
+   * etcd applies the change that takes its database over the quota, and answers all the same that there is no space. With the answer its lot is
+   * cast: once the watch has passed what a majority has now, it has been seen or never will be.
+   */
+  async #lookWhetherApplied(batch: readonly Proposal[], why: string): Promise<void> {
+    const { client, keys, feed, timing } = this.#options
+    const open = () => !this.#closed && batch.some(({ settled, deadline }) => !settled && performance.now() < deadline)
+    while (open()) {
+      const endpoint = client.preferred
+      try {
+        const { kvs } = await client.range({ key: keys.head, limit: 1 }, { deadline: timing.attempt, endpoint })
+        const head = kvs[0] === undefined ? 0 : revisionOf(kvs[0].modRevision)
+        if (await feed.waitFor(head, timing.attempt)) break
+        feed.leaveSilentMember()
+      } catch {
+        client.moveOn(endpoint)
+        await sleep(retryMilliseconds)
+      }
+    }
+    if (this.#closed) return
+    for (const proposal of batch) {
+      if (proposal.snapshotsBefore !== feed.snapshots) this.#unknown(proposal, 'the history that would tell was compacted')
+      else if (performance.now() < proposal.deadline) this.#refuse(proposal, why)
+      else this.#unknown(proposal, 'the cluster did not answer in time')
     }
   }
 

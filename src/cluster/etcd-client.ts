@@ -250,15 +250,20 @@ export class EtcdClient {
   }
 }
 
-/** Whether etcd (or gRPC before it) refused a call for good, so that it certainly changed nothing and never will. */
+/** Whether etcd (or gRPC before it) refused a call for good, so that it changed nothing and never will; but see `isOutOfSpace`. */
 export function isRefusal(error: unknown): boolean {
   return refusals.has((error as Partial<grpc.ServiceError> | undefined)?.code ?? grpc.status.UNKNOWN)
+}
+
+/** Whether etcd answered that its database is full, which it says of a refused change, and of the very one that filled it. */
+export function isOutOfSpace(error: unknown): boolean {
+  return (error as Partial<grpc.ServiceError> | undefined)?.details?.includes('database space exceeded') === true
 }
 
 /** What went wrong, without gRPC's numbers. */
 export function describeFailure(error: unknown): string {
   const { details, message } = error as Partial<grpc.ServiceError>
-  if (details?.includes('database space exceeded') === true)
+  if (isOutOfSpace(error))
     return "etcd's database is full (NOSPACE): keys can be used, nothing can be changed until it has room; /readyz has the cure"
   const text = details !== undefined && details !== '' ? details : (message ?? String(error))
   return text.replace(/\s+/g, ' ').replace(/\.? Resolution note: /, '')
