@@ -48,6 +48,8 @@ export async function bringForward(
       client,
       gone.slice(at, at + pageSize).map((key): RequestOp => ({ requestDeleteRange: { key } })),
     )
+  // What it had more may have been no values: the nodes' clocks.
+  if (written + gone.length === 0) return undefined
   return { from, to: replica.revision, written, removed: gone.length }
 }
 

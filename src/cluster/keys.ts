@@ -5,13 +5,14 @@ import type { Place, Space } from '../store/index.ts'
  * - `<prefix>d` kind (1 byte), length of the space (2 bytes), space, identifier: the stored values;
  * - `<prefix>head`: written by every transaction that may change values, so its revision is the revision of the latest change;
  * - `<prefix>fence/<node>`: see `fence.ts`;
- * - `<prefix>mark/<n>`: carries the nonce of a change set that only removes.
- * Replicas have no use for those that lie outside of that range:
+ * - `<prefix>mark/<n>`: carries the nonce of a change set that only removes;
+ * - `<prefix>time/<node>`: see `clock-watch.ts`. Written all the time, so that a replica stays close to the newest revision while nothing
+ *   changes: the watch that is lost then can go on where it was, since that history is not compacted yet.
+ * Replicas have no use for the others:
  * - `<prefix>cluster`: what all nodes must hold alike, see `shared-secrets.ts`;
  * - `<prefix>seed`: see `seed.ts`; there only while a cluster is given its first data;
  * - `<prefix>certificate/<node>/<serial>` and `<prefix>revoked/<serial>`: see `revocations.ts`;
  * - `<prefix>node/<node>` and `<prefix>node-format`: see `format-watch.ts`;
- * - `<prefix>time/<node>`: see `clock-watch.ts`;
  * - `<prefix>turn/<task>/...`: see `single-runner.ts`.
  */
 export class Keys {
@@ -44,7 +45,7 @@ export class Keys {
 
   /** The range that the watch follows. */
   get watched(): { readonly key: Buffer; readonly rangeEnd: Buffer } {
-    return { key: this.#data, rangeEnd: this.#under('n') }
+    return { key: this.#data, rangeEnd: this.times.rangeEnd }
   }
 
   get cluster(): Buffer {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { type EtcdLedger, openEtcdLedger } from '../../src/cluster/index.ts'
+import { Keys } from '../../src/cluster/keys.ts'
 import { ReplicaWriter, type TermMatch } from '../../src/store/index.ts'
 import { changeSet, objectPlace, testSpace } from '../support/change-sets.ts'
 import { type EtcdCluster, startEtcdCluster } from '../support/etcd-cluster.ts'
@@ -75,3 +76,24 @@ test.serial('a replica goes on from the revision it has stored', async (t) => {
   await returning.close()
   await other.close()
 })
+
+test.serial(
+  "while nothing changes the replica goes along with the nodes' clocks, and needs no snapshot when it comes back after a compaction",
+  async (t) => {
+    const keys = new Keys()
+    const quiet = open('quiet')
+    await quiet.ledger.barrier()
+    const client = cluster.client()
+    let revision = 0
+    for (let stamp = 0; stamp < 3; stamp++)
+      revision = Number((await client.put({ key: keys.time('other'), value: Buffer.from('{}') }, { deadline: 20_000 })).header.revision)
+    for (const end = performance.now() + 60_000; quiet.ledger.reached < revision; await new Promise((resolve) => setTimeout(resolve, 20)))
+      if (performance.now() > end) throw new Error(`in a minute the replica did not reach revision ${revision}`)
+    await quiet.close()
+    await client.compact(revision, { deadline: 20_000 })
+    const returning = open('quiet')
+    await returning.ledger.barrier()
+    t.is(returning.ledger.counters().replica_snapshots_total, 0)
+    await returning.close()
+  },
+)
