@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import cluster from 'node:cluster'
 import { randomBytes } from 'node:crypto'
+import { type HsmPartition, HsmProcess } from './hsm-process.ts'
 import type { Log, LogLevel } from './log.ts'
 import { type MetricsSnapshot, renderMetrics } from './metrics.ts'
 import { listenOperator, type OperatorPort } from './operator.ts'
@@ -29,11 +30,6 @@ export interface ProcessesOptions {
   readonly notices: () => readonly string[]
 }
 
-/** A partition's definition, as the hsm process knows to read it. */
-export interface HsmPartition {
-  readonly name: string
-}
-
 /** The node's processes, running. */
 export interface Processes {
   /** Ports of the client listeners, by name: `kmip`, `https`, and with a number from the second address on. */
@@ -57,7 +53,7 @@ export interface Processes {
 /** Starts what serves clients: this process itself, or a worker for each core beside an HSM process. @throws when the first start fails. */
 export async function startProcesses(options: ProcessesOptions): Promise<Processes> {
   const { log, workers } = options
-  const hsm = new HsmProcess(options)
+  const hsm = new HsmProcess((setup) => child(options, 'hsm', 'hsm', setup))
   await hsm.set(workers === 0 ? [] : options.hsm)
   const stopping: ((milliseconds: number) => Promise<void>)[] = []
   try {
@@ -105,50 +101,13 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
         tickets.end()
         await service.stop(milliseconds)
         await operator?.close()
-        await hsm.process?.stop(hsmStop)
+        await hsm.stop()
       },
     }
   } catch (error) {
     await Promise.all(stopping.map((stop) => stop(0)))
-    await hsm.process?.stop(0)
+    await hsm.stop(0)
     throw error
-  }
-}
-
-/** The process that holds PINs and modules, there as soon as a partition needs it. */
-class HsmProcess {
-  readonly #options: ProcessesOptions
-  /** For digests of refused PINs: what one hsm process noted holds for the next, until the node starts anew. */
-  readonly #pinKey = randomBytes(32).toString('base64')
-  #partitions: readonly HsmPartition[] = []
-  process: SupervisedProcess | undefined
-
-  constructor(options: ProcessesOptions) {
-    this.#options = options
-  }
-
-  async set(partitions: readonly HsmPartition[]): Promise<void> {
-    this.#partitions = partitions
-    if (this.process !== undefined) {
-      this.process.send({ type: 'update', value: partitions })
-      return
-    }
-    if (partitions.length === 0) return
-    this.process = child(this.#options, 'hsm', 'hsm', () => ({ partitions: this.#partitions, pinKey: this.#pinKey }))
-    await this.process.start()
-  }
-
-  async problems(): Promise<PartitionProblems> {
-    if (this.process === undefined) return {}
-    const down = () => this.#partitions.map(({ name }) => [name, 'the hsm process is down; it is being started again'])
-    return (await this.process.problems()) ?? Object.fromEntries(down())
-  }
-
-  async restart(): Promise<void> {
-    const old = this.process
-    this.process = undefined
-    await old?.stop(hsmStop)
-    await this.set(this.#partitions)
   }
 }
 
@@ -249,4 +208,3 @@ class TicketKeys {
 const ticketKeyBytes = 48
 /** Milliseconds. */
 const ticketKeyLife = 3600_000
-const hsmStop = 1000

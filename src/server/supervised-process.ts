@@ -91,10 +91,26 @@ export class SupervisedProcess {
   /** Resolves when it serves, or with why it does not. */
   #begin(): Promise<string | undefined> {
     const { name, log, spawn, setup } = this.#options
-    const child = spawn()
-    this.#child = child
     const began = Date.now()
     return new Promise((resolve) => {
+      const gone = (why: string) => {
+        const served = this.#ports !== undefined
+        this.#child = undefined
+        this.#ports = undefined
+        for (const id of [...this.#asked.keys()]) this.#answer(id, undefined)
+        resolve(why)
+        if (this.#stopping) return
+        if (served && Date.now() - began > stableAfter) this.#failures = 0
+        // Before the first success nobody waits for a restart: `start` says why it failed.
+        if (served || this.#failures > 0) this.#again(why)
+      }
+      let child: ChildProcess
+      try {
+        child = spawn()
+      } catch (error) {
+        return gone((error as Error).message)
+      }
+      this.#child = child
       let why: string | undefined
       child.on('message', (message: FromChild) => {
         if (message.type === 'awake') child.send({ type: 'start', setup: setup() } satisfies ToChild)
@@ -108,17 +124,12 @@ export class SupervisedProcess {
       })
       child.on('error', (error) => {
         why ??= error.message
+        // One that the system could not make never exits.
+        if (child.pid === undefined) gone(why)
       })
       child.once('exit', (code, signal) => {
-        const served = this.#ports !== undefined
-        this.#child = undefined
-        this.#ports = undefined
-        for (const id of [...this.#asked.keys()]) this.#answer(id, undefined)
-        resolve(why ?? `${name} ended (${signal ?? `exit code ${code}`}) before it could serve`)
-        if (this.#stopping) return
-        if (served && Date.now() - began > stableAfter) this.#failures = 0
-        // Before the first success nobody waits for a restart: `start` says why it failed.
-        if (served || this.#failures > 0) this.#again(why ?? signal ?? `exit code ${code}`)
+        const how = `${name} ended (${signal ?? `exit code ${code}`})`
+        gone(why ?? (this.#ports === undefined ? `${how} before it could serve` : how))
       })
     })
   }

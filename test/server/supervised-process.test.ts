@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { fork, spawn } from 'node:child_process'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -57,4 +57,37 @@ test('the numbers of several processes make one page', async (t) => {
   t.regex(page, /^process_resident_memory_bytes\{process="b"\} \d+$/m)
   t.regex(page, /^# TYPE tresor_barrier_seconds histogram$/m)
   t.regex(page, /^tresor_barrier_seconds_bucket\{le="\+Inf"\} 0$/m)
+})
+
+test('a child whose process the system cannot make is tried again', async (t) => {
+  const attempts = [
+    () => fork(child),
+    () => spawn('/no/such/program', { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] }),
+    () => {
+      throw new Error('spawn EAGAIN')
+    },
+  ]
+  const supervised = new SupervisedProcess({
+    name: 'unmade',
+    log: silentLog(),
+    spawn: () => (attempts.shift() ?? (() => fork(child)))(),
+    setup: () => ({ name: 'unmade' }),
+  })
+  t.teardown(() => supervised.stop(500))
+  await supervised.start()
+  const { pid } = supervised
+  process.kill(pid ?? 0, 'SIGKILL')
+  for (const end = performance.now() + 60_000; supervised.pid === pid || supervised.ports === undefined; await sleep(20))
+    if (performance.now() > end) throw new Error('in a minute it was not started again')
+  t.deepEqual(attempts, [])
+  t.is(await answer(supervised.ports?.test), 'unmade')
+})
+
+test('a process that cannot be made at the first start says why', async (t) => {
+  const options = { name: 'none', log: silentLog(), setup: () => ({}) }
+  const absent = new SupervisedProcess({
+    ...options,
+    spawn: () => spawn('/no/such/program', { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] }),
+  })
+  await t.throwsAsync(absent.start(), { message: /ENOENT/ })
 })
