@@ -6,7 +6,7 @@ import { type Context, operationTable } from '../operations/index.ts'
 import type { ObjectStore } from '../operations/object-store.ts'
 import type { Partition } from '../partitions/index.ts'
 import type { ChangeSet } from '../store/index.ts'
-import type { Identity, OpenPartitions, Settings, TenantContext, TenantId } from '../tenants/index.ts'
+import { type Identity, type OpenPartitions, partitionOfNew, type Settings, type TenantContext, type TenantId } from '../tenants/index.ts'
 import type { Claims } from './claims.ts'
 import type { Attempt } from './dispatch.ts'
 import type { AnswersKept } from './kept-answers.ts'
@@ -224,7 +224,7 @@ class Reach {
   async #open(identity: Pick<Identity, 'tenant'>, generation: number): Promise<Reached> {
     const tenant = this.#partitions.contextOf(identity)
     const { defaultSensitive: sensitive, defaultExtractable: extractable, tripleDes = false } = tenant.tenant.policy
-    const defined = this.#settings.view().partitions.get(tenant.tenant.partition)?.value
+    const defined = this.#settings.view().partitions.get(partitionOfNew(tenant.tenant))?.value
     const resident = residentRuleOf(tenant.tenant, defined, this.#inCluster ? 'in a cluster' : 'alone')
     const policy = { sensitive, extractable, tripleDes, resident }
     const reached = { tenant, partition: await tenant.partition(), policy }

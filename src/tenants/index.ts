@@ -19,6 +19,7 @@ export {
   longestFreshness,
   type PartitionDefinition,
   type Pkcs11PartitionDefinition,
+  partitionOfNew,
   type Rule,
   type Settings,
   type SettingsView,

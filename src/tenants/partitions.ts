@@ -4,7 +4,7 @@ import type { Guard, Space } from '../store/ledger.ts'
 import { type Identity, livingTenant } from './identity.ts'
 import { movingPartition } from './moving-partition.ts'
 import type { TenantId } from './names.ts'
-import type { PartitionDefinition, Settings, Tenant } from './settings.ts'
+import { type PartitionDefinition, partitionOfNew, type Settings, type Tenant } from './settings.ts'
 
 /** Everything that a request of one tenant may reach. Code that holds it has no way to another tenant's space or partition. */
 export interface TenantContext {
@@ -57,7 +57,7 @@ export class OpenPartitions {
     const tenant = livingTenant(view, identity.tenant)
     if (tenant === undefined) throw new KmipError('AuthenticationNotSuccessful', `Tenant ${identity.tenant} does not exist any more.`)
     const guard = this.#settings.guard('tenant', tenant.id, view.tenants.get(tenant.id)!.revision)
-    const wrapping = wrappingOf(this.#settings, tenant.moving?.to ?? tenant.partition)
+    const wrapping = wrappingOf(this.#settings, partitionOfNew(tenant))
     return { tenant, guard, wrapping, space: this.#spaceOf(tenant.id), partition: () => this.#of(tenant) }
   }
 

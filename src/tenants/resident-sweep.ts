@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { residentName } from '../objects/index.ts'
 import type { Partition } from '../partitions/partition.ts'
-import type { Guard, Ledger, LocalReplica, Space } from '../store/index.ts'
-import { decodeRecord, splitSeal, systemSpace } from '../store/index.ts'
+import { DamagedRecord, decodeRecord, splitSeal, systemSpace } from '../store/index.ts'
+import type { Guard, Ledger, Replica, Space } from '../store/ledger.ts'
 import type { TenantId } from './names.ts'
-import type { Settings } from './settings.ts'
+import { partitionOfNew, type Settings } from './settings.ts'
 import type { RunOnce } from './turn-runner.ts'
 
 export interface ResidentSweepOptions {
   readonly ledger: Ledger
-  readonly replica: LocalReplica
+  readonly replica: Replica
   readonly settings: Settings
   readonly spaceOf: (tenant: TenantId) => Space
   readonly open: (partition: string) => Promise<Partition>
@@ -73,7 +73,7 @@ export class ResidentSweep {
     await ledger.barrier()
     for (const key of found) {
       signal?.throwIfAborted()
-      const record = this.#recordOf(name, key)
+      const record = await this.#recordOf(name, partition, key)
       if (record === 'destroyed') await this.#destroy(partition, key, 'its object is destroyed')
       else if (record === 'none') await this.#withoutRecord(name, partition, key)
       else await this.#withRecord(key)
@@ -105,7 +105,7 @@ export class ResidentSweep {
     if (mark === undefined && grace > 0) return
     // No commit that began before the mark can be behind this barrier, and none after it succeeds.
     await ledger.barrier()
-    if (this.#recordOf(name, key) !== 'none') return
+    if ((await this.#recordOf(name, partition, key)) !== 'none') return
     await this.#destroy(partition, key, 'no object has it')
     await this.#write(key, undefined)
   }
@@ -116,15 +116,15 @@ export class ResidentSweep {
     this.#options.log(`the resident key ${hex(key)} was destroyed in its token: ${why}`)
   }
 
-  #recordOf(partition: string, key: Uint8Array): 'living' | 'destroyed' | 'none' {
+  /** `damaged`: nothing is destroyed for what an altered record says. */
+  async #recordOf(name: string, partition: Partition, key: Uint8Array): Promise<'living' | 'destroyed' | 'damaged' | 'none'> {
     const { settings, replica, spaceOf } = this.#options
     const id = uuid(key)
     for (const { value } of settings.view().tenants.values()) {
-      if (value.partition !== partition) continue
+      if (partitionOfNew(value) !== name) continue
       const stored = replica.read({ space: spaceOf(value.id), kind: 'object', id })
       if (stored === undefined) continue
-      const { key: held } = decodeRecord(splitSeal(stored.value).record)
-      return held === undefined ? 'destroyed' : residentName(held) !== undefined ? 'living' : 'none'
+      return await stateOf(stored.value, partition)
     }
     return 'none'
   }
@@ -136,6 +136,18 @@ export class ResidentSweep {
     const written = value === undefined ? undefined : Buffer.from(JSON.stringify(value))
     const { outcome } = await ledger.commit({ nonce: randomBytes(16), guards: [{ place, revision }], writes: [{ place, value: written }] })
     if (outcome !== 'committed') throw new Error(`the mark of ${hex(key)} was not stored (${outcome}); the next sweep does it`)
+  }
+}
+
+async function stateOf(value: Uint8Array, partition: Partition): Promise<'living' | 'destroyed' | 'damaged' | 'none'> {
+  try {
+    const { record, seal } = splitSeal(value)
+    if (!(await partition.checkRecord(record, seal))) return 'damaged'
+    const { key } = decodeRecord(record)
+    return key === undefined ? 'destroyed' : residentName(key) !== undefined ? 'living' : 'none'
+  } catch (error) {
+    if (error instanceof DamagedRecord) return 'damaged'
+    throw error
   }
 }
 

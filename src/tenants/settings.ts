@@ -22,6 +22,11 @@ export interface TenantMove {
   readonly startedAt: string
 }
 
+/** The name of the partition in which all that is new of a tenant is made: while it is moved, the target. */
+export function partitionOfNew({ partition, moving }: Pick<Tenant, 'partition' | 'moving'>): string {
+  return moving?.to ?? partition
+}
+
 /** Milliseconds: who can bear more than this has no use for a cluster. */
 export const longestFreshness = 10_000
 

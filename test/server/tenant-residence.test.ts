@@ -8,7 +8,7 @@ import { operationContext } from '../support/operation-context.ts'
 const token: PartitionDefinition = { kind: 'pkcs11', name: 'bank', module: '/module.so', token: 'bank', pinFile: '/pin' }
 const software: PartitionDefinition = { kind: 'software', name: 'bank', ring: '' }
 const policy: TenantPolicy = { freshness: 0, defaultSensitive: false, defaultExtractable: true }
-const tenant = { policy, partition: 'bank' }
+const tenant = { policy }
 
 for (const [title, definition, place, expected] of [
   ['a token without its serial number, in a cluster', token, 'in a cluster', /partition bank names none by its serial number.*--serial/],
