@@ -92,7 +92,7 @@ test.serial('what a replica shows beyond the etcd beside it comes into it: writt
 test.serial('a replica that is not ahead, or does not continue this history, changes nothing, and it is said why', async (t) => {
   await setBack()
   const put = (id: string, value = 'other') =>
-    client.put({ key: keys.of(objectPlace(id)), value: Buffer.from(value.padEnd(40)) }, { deadline: 2000 })
+    client.put({ key: keys.of(objectPlace(id)), value: Buffer.from(value.padEnd(40)) }, { deadline: 20_000 })
   const said: string[] = []
   const attempt = (store?: string) => withReplica(t, (replica) => bringForward(client, keys, replica, (why) => said.push(why)), store)
   await put('kept')

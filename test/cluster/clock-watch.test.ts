@@ -34,7 +34,7 @@ async function watchClocks<T>(prefix: string, skews: number[], use: (watches: re
 /** Waits until one clock's view is as wanted, and shows it; a view that never comes fails with the last one. */
 async function until(t: ExecutionContext, watch: ClockWatch, wanted: (view: ClockView) => boolean): Promise<ClockView> {
   let view = watch.view()
-  for (let n = 0; n < 500 && !wanted(view); n++) {
+  for (let n = 0; n < 3000 && !wanted(view); n++) {
     await sleep(20)
     view = watch.view()
   }

@@ -100,7 +100,7 @@ test('clusters share an etcd under prefixes of their own', async (t) => {
   const second = await start({ prefix: 'two/', secrets: { 'root.key': 'b' } })
   t.teardown(() => Promise.all([first.close(), second.close()]))
   await Promise.all([first.ledger.barrier(), second.ledger.barrier()])
-  for (let n = 0; n < 200 && [first, second].some((node) => node.problems().length > 0); n++) await sleep(20)
+  for (let n = 0; n < 3000 && [first, second].some((node) => node.problems().length > 0); n++) await sleep(20)
   t.deepEqual([first.problems(), second.problems()], [[], []])
 })
 
@@ -157,7 +157,7 @@ test('a learner is no endpoint', async (t) => {
   const client = new EtcdClient({ endpoints: other.endpoints, tls: other.tls })
   const [peer, clients] = await freePorts(2)
   const [peerUrl, clientUrl] = [`https://127.0.0.1:${peer}`, `https://127.0.0.1:${clients}`]
-  const { members } = await client.memberAdd(peerUrl, { deadline: 5000 })
+  const { members } = await client.memberAdd(peerUrl, { deadline: 20_000 })
   const first = members.find(({ name }) => name === 'n1')!.peerURLs[0]!
   const learner = await startMember({
     binary: (await findEtcd()).path,
@@ -174,7 +174,7 @@ test('a learner is no endpoint', async (t) => {
     client.close()
     await learner.stop()
   })
-  for (let n = 0; n < 500 && !/learner/.test((await learner.problem()) ?? ''); n++) await sleep(20)
+  for (let n = 0; n < 3000 && !/learner/.test((await learner.problem()) ?? ''); n++) await sleep(20)
   const options = { endpoints: [...other.endpoints, clientUrl], tls: other.tls }
   await t.throwsAsync(start({ prefix: 'learner/', ...options }), {
     message: new RegExp(`${clientUrl} is a learner, .*name voting members`),

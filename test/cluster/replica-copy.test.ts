@@ -30,7 +30,7 @@ test.before(async () => {
   await current.ledger.barrier()
   await commitAll(after())
   await current.ledger.barrier()
-  await cluster.client().compact(current.writer.revision(), { deadline: 5000 })
+  await cluster.client().compact(current.writer.revision(), { deadline: 20_000 })
 })
 test.after.always(async () => {
   await current?.close()

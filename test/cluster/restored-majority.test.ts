@@ -53,7 +53,7 @@ test('two of three are lost for good: the third begins anew with what it has; th
   await joined.start()
   // The secrets of its tenants' partitions are delivered to it in its first seconds.
   for (
-    const end = Date.now() + 30_000;
+    const end = Date.now() + 60_000;
     Date.now() < end &&
     !(await seen(1).then(
       () => true,

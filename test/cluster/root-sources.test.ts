@@ -42,7 +42,7 @@ async function sharesKeys(nodes: ScratchCluster): Promise<boolean> {
   const clients = nodes.nodes.map(({ endpoint }) => new Client({ endpoints: [endpoint], ...credentials, failover: { patience: 0 } }))
   const { uniqueIdentifier } = await clients[0]!.call('Create', newKey('shared'))
   // The secret of the partition's first epoch reaches the other nodes within seconds.
-  const get = async (client: Client, patience = 100): Promise<unknown> =>
+  const get = async (client: Client, patience = 600): Promise<unknown> =>
     client.call('Get', { uniqueIdentifier }).catch((error: Error) => {
       if (patience === 0 || !error.message.includes('The secret of epoch')) throw error
       return sleep(100).then(() => get(client, patience - 1))
@@ -109,7 +109,7 @@ test.serial('a key file: the secret is given to who joins, and kept as its confi
 /** How each node has the tenant's partition, once all have told. */
 async function shownAt(data: string): Promise<(readonly [node: string, root: string | undefined])[]> {
   const { partition } = (await callAdmin(data, 'tenant.show', { tenant: 'bank' })) as { partition: string }
-  for (let patience = 50; ; patience--) {
+  for (let patience = 600; ; patience--) {
     const { nodes } = (await callAdmin(data, 'partition.show', { partition })) as { nodes: { node: string; root?: string }[] }
     if (patience === 0 || nodes.every(({ root }) => root !== undefined)) return nodes.map(({ node, root }) => [node, root] as const).sort()
     await sleep(100)

@@ -74,7 +74,7 @@ test.serial('a store is brought into an etcd, over a lost answer and after a kil
   const source = storeSource(keys, 'one', store)
   t.true((await checkSeed(source)) > values * 3000)
   await t.throwsAsync(seed(failing(3), keys, source), { message: /killed/ })
-  const { count } = await client.range({ key: keys.data, rangeEnd: keys.dataEnd, limit: 1 }, { deadline: 2000 })
+  const { count } = await client.range({ key: keys.data, rangeEnd: keys.dataEnd, limit: 1 }, { deadline: 20_000 })
   t.true(Number(count) > 0 && Number(count) < values)
   await t.throwsAsync(seed(client, keys, { ...source, id: 'two' }), { message: /was being given other data/ })
   const told: number[] = []
@@ -126,7 +126,7 @@ test.serial('a backup is one revision, whole, for its owner alone, and gives ano
   await seed(client, others, backupSource(others, backup))
   backup.close()
   const all = async ({ data, dataEnd }: Keys) => {
-    const { kvs } = await client.range({ key: data, rangeEnd: dataEnd }, { deadline: 5000 })
+    const { kvs } = await client.range({ key: data, rangeEnd: dataEnd }, { deadline: 20_000 })
     return kvs.map(({ key, value }) => [key.subarray(data.length).toString('latin1'), value.toString('base64')])
   }
   t.deepEqual(await all(others), await all(keys))
@@ -155,14 +155,14 @@ test.serial('a backup whose revision etcd forgets meanwhile is begun anew; one t
         if (name !== 'range') return Reflect.get(target, name).bind(target)
         return async (...call: Parameters<EtcdClient['range']>) => {
           if ((call[0].revision ?? 0) > 0 && times-- > 0) {
-            const { header } = await target.put({ key: keys.head, value: Buffer.of(1) }, { deadline: 2000 })
-            await target.compact(Number(header.revision), { deadline: 2000 })
+            const { header } = await target.put({ key: keys.head, value: Buffer.of(1) }, { deadline: 20_000 })
+            await target.compact(Number(header.revision), { deadline: 20_000 })
           }
           return await target.range(...call)
         }
       },
     })
-  const { kvs } = await client.range({ key: keys.head, limit: 1 }, { deadline: 2000 })
+  const { kvs } = await client.range({ key: keys.head, limit: 1 }, { deadline: 20_000 })
   const { revision, values: written } = await backUp(forgetful(2), keys, join(folder, 'third'), about)
   t.is(written, values)
   t.true(revision > Number(kvs[0]!.modRevision))
