@@ -124,7 +124,17 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
       problems,
       notices: () => cluster?.notices() ?? [],
     })
-    const epochs = await startEpochs({ config, folder, root, ledger, replica, registry, node: cluster?.name, log })
+    const epochs = await startEpochs({
+      config,
+      folder,
+      root,
+      ledger,
+      replica,
+      registry,
+      node: cluster?.name,
+      agree: async (format) => await cluster?.agree(format),
+      log,
+    })
     closing.push(() => epochs.close())
     const takeOver = () => processes.setHsm(hsmPartitions(registry))
     const watching = watchChanges(config, folder, files, { settings: registry.settings, ledger, processes, log, takeOver })

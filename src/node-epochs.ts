@@ -7,7 +7,7 @@ import { addEpoch, connectHsm, createSoftwarePartition, dropEpochs, EpochSecretF
 import { Claims } from './server/claims.ts'
 import type { Log } from './server/log.ts'
 import { hasWaitingJobs } from './server/waiting-jobs.ts'
-import { type Ledger, type LocalReplica, systemSpace, tenantSpace } from './store/index.ts'
+import { epochFormat, type Ledger, type LocalReplica, systemSpace, tenantSpace } from './store/index.ts'
 import {
   DeliveryBoard,
   EpochSecrets,
@@ -34,6 +34,8 @@ export interface NodeEpochsOptions {
   readonly registry: Registry
   /** This node's name in its cluster; undefined for one that stands alone. */
   readonly node: string | undefined
+  /** Resolves when all nodes read a format. @throws Error that names the others */
+  readonly agree: (format: number) => Promise<void>
   readonly log: Log
 }
 
@@ -56,7 +58,7 @@ export interface NodeEpochs {
  * this one's, or after a while without an answer of the ledger.
  */
 export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpochs> {
-  const { config, folder, root, ledger, replica, registry, node, log } = options
+  const { config, folder, root, ledger, replica, registry, node, agree, log } = options
   const { settings } = registry
   const files = new EpochSecretFiles(folder.epochSecrets)
   const board = new DeliveryBoard(ledger, replica, systemSpace)
@@ -138,6 +140,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
     progress,
     board,
     async newPartition(name) {
+      await agree(epochFormat)
       const { secret: epochSecret, deliveries } = await secrets.make(name, 1)
       const secret = await root.secret()
       try {
@@ -150,6 +153,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
     async move(tenant, to) {
       // What cannot be opened is found out before anything is begun.
       if ((await settings.current()).partitions.has(to)) await open(to)
+      await agree(epochFormat)
       await registry.beginMove(tenant, to)
       runner.look()
     },
@@ -157,6 +161,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
       const { partitions: defined } = await settings.current()
       const known = defined.get(partition)?.value.epoch
       const current = known ?? (defined.has(partition) ? (await (await open(partition)).describe()).epoch : 0)
+      await agree(epochFormat)
       const { to } = await registry.beginTurn(partition, current)
       runner.look()
       return to

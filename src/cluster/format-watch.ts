@@ -46,14 +46,37 @@ export class FormatWatch {
 
   constructor(options: FormatWatchOptions) {
     this.#options = { newest: newestFormat, interval: lookMilliseconds, ...options }
-    const look = () => (this.#looking = this.#looking.then(() => this.#look()))
-    this.#timer = setInterval(look, this.#options.interval)
-    void look()
+    this.#timer = setInterval(() => this.#lookNext(), this.#options.interval)
+    void this.#lookNext()
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.#looking
+  }
+
+  /**
+   * Resolves when a format may be written that is known here: all nodes read it, and an older one does not start any more.
+   * @throws Error that names the nodes that do not, or says that the cluster does not answer
+   */
+  async agree(wanted: number): Promise<void> {
+    const { client, keys, ledger } = this.#options
+    for (const end = performance.now() + agreeMilliseconds; performance.now() < end; await sleep(pauseMilliseconds)) {
+      await this.#lookNext()
+      const endpoint = client.preferred
+      const found = await readFormats(client, keys, endpoint).catch(() => client.moveOn(endpoint))
+      if (found === undefined) continue
+      if (found.written.format >= wanted) return ledger.mayWrite(found.written.format)
+      const behind = [...found.nodes].filter(([, { record }]) => record.format < wanted)
+      if (behind.length > 0) throw new Error(behindWords(behind.map(([name, { record }]) => ({ name, ...record }))))
+    }
+    throw new Error('the cluster does not answer which formats its nodes read; see: tresor cluster status')
+  }
+
+  /** One look after the other. */
+  #lookNext(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look())
+    return this.#looking
   }
 
   async #look(): Promise<void> {
@@ -120,6 +143,11 @@ async function readFormats(client: EtcdClient, keys: Keys, endpoint: number, dea
   }
 }
 
+function behindWords(nodes: readonly ({ readonly name: string } & NodeRecord)[]): string {
+  const named = nodes.map(({ name, version }) => `node ${name} (Tresor ${version ?? 'of an unknown version'})`).join(', ')
+  return `this waits until every node of the cluster reads what it stores, and ${named} does not: upgrade it first, or evict it when it is gone for good`
+}
+
 function changedAt({ modRevision }: KeyValue): number {
   return revisionOf(modRevision)
 }
@@ -159,6 +187,8 @@ async function formatInUse(client: EtcdClient, keys: Keys): Promise<number | und
 
 const lookMilliseconds = 2000
 const callMilliseconds = 1000
+/** Longer than an election. */
+const agreeMilliseconds = 5000
 /** How long a node that starts waits for somebody who tells it. */
 const startMilliseconds = 2000
 const firstMilliseconds = 500

@@ -39,6 +39,8 @@ export interface NodeWatch {
   problems(): readonly string[]
   /** What an operator should know although the node serves. */
   notices(): readonly string[]
+  /** Resolves when a format may be written: see `FormatWatch.agree`. @throws Error that names the nodes that are behind */
+  agree(format: number): Promise<void>
   gauges(): Readonly<Record<string, number>>
   counters(): Readonly<Record<string, number>>
   close(): Promise<void>
@@ -67,6 +69,7 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
   return {
     problems: () => health.problems(),
     notices: () => health.notices(),
+    agree: (wanted) => format.agree(wanted),
     gauges: () => health.gauges(),
     counters: () => ({ ...ledger.counters(), etcd_defragmentations_total: space?.defragmentations ?? 0 }),
     close: async () => {

@@ -7,7 +7,7 @@ export { type BarrierKind, type LedgerServer, serveLedger } from './ledger-serve
 export { forgetStore, type MovingStore, openMovingStore, withFolderTaken } from './moving-store.ts'
 export type { Group, PlaceRange } from './place-ranges.ts'
 export { DamagedRecord, decodeRecord, encodeRecord, joinSeal, type RecordKey, type StoredRecord, sealLength, splitSeal } from './record.ts'
-export { checkWritable, firstFormat, formatOf, newestFormat } from './record-format.ts'
+export { checkWritable, epochFormat, firstFormat, formatOf, newestFormat } from './record-format.ts'
 export { LocalReplica, type StoredObject } from './replica.ts'
 export type { ReplicaCheck } from './replica-check.ts'
 export type { ReplicaEntry, ReplicaWrite, RevisionChange } from './replica-entry.ts'

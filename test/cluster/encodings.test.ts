@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { Keys } from '../../src/cluster/keys.ts'
 import { decodeStored, encodeStored, nonceOf } from '../../src/cluster/stored-value.ts'
-import type { Place, Space } from '../../src/store/index.ts'
+import { newestFormat, type Place, type Space } from '../../src/store/index.ts'
 
 const bytes = (length?: number) => fc.uint8Array(length === undefined ? { maxLength: 300 } : { minLength: length, maxLength: length })
 const text = fc.string({ unit: 'binary', maxLength: 60 })
@@ -68,6 +68,6 @@ test('a stored value that is cut short or of a later format is refused', (t) => 
     1,
   )
   for (let length = 0; length < encoded.length; length++) t.throws(() => decodeStored(encoded.subarray(0, length)))
-  encoded[0] = 2
+  encoded[0] = newestFormat + 1
   t.regex(t.throws(() => decodeStored(encoded)).message, /upgrade this node/)
 })

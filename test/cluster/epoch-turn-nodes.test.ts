@@ -4,6 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { callAdmin } from '../../src/admin/index.ts'
 import type { ScratchClusterNode } from '../../src/cli/scratch-cluster.ts'
+import { forgetNode } from '../../src/cluster/format-watch.ts'
+import { clusterPaths, EtcdClient, Keys, readMembership } from '../../src/cluster/index.ts'
+import { epochFormat, firstFormat } from '../../src/store/index.ts'
 import { type ClusterNodes, startClusterNodes } from '../support/cluster-nodes.ts'
 import { newKey, refusalOf, settle } from '../support/key-lives.ts'
 import { Load } from '../support/load.ts'
@@ -30,6 +33,32 @@ test.serial('a new partition is open on every node as soon as it is defined: its
   t.deepEqual(refused, [undefined, undefined, undefined])
   for (let waited = 0; secretsAt(1).length + secretsAt(2).length < 2 && waited < 100; waited++) await sleep(100)
   t.deepEqual([secretsAt(1), secretsAt(2)], [secretsAt(0), secretsAt(0)])
+})
+
+test.serial('beside a node that does not know epochs nothing is stored that it cannot read: it is named, and waited for', async (t) => {
+  const paths = clusterPaths(join(nodeAt(0).data, 'cluster'))
+  const membership = await readMembership(join(nodeAt(0).data, 'cluster'))
+  const client = new EtcdClient({ endpoints: membership!.endpoints, tls: paths.tls })
+  t.teardown(() => client.close())
+  const keys = new Keys()
+  const put = (key: Uint8Array, value: string) => client.put({ key, value: Buffer.from(value) }, { deadline: 5000 })
+  // As in a cluster whose last node is not upgraded yet.
+  await put(keys.node('last'), JSON.stringify({ format: firstFormat, version: '0.0.1' }))
+  await put(keys.format, String(firstFormat))
+  for (const [method, parameters] of [
+    ['partition.turn', { partition: 'demo' }],
+    ['tenant.add', { tenant: 'late' }],
+  ] as const)
+    await t.throwsAsync(
+      callAdmin(nodeAt(1).data, method, parameters),
+      { message: /node last \(Tresor 0\.0\.1\) does not: upgrade it first/ },
+      method,
+    )
+  t.is(await turnAt(0), null)
+  t.is(await refusalOf(cluster.client(1, { tenant: 'other' }).call('Create', newKey('meanwhile'))), undefined, 'what it reads is stored')
+  await put(keys.node('last'), JSON.stringify({ format: epochFormat, version: '0.1.0' }))
+  await callAdmin(nodeAt(1).data, 'tenant.add', { tenant: 'late' })
+  await forgetNode(client, keys, 'last')
 })
 
 test.serial(

@@ -73,7 +73,28 @@ test('beside a newer node the own format is written, and none that is not known 
   t.regex(told.left ?? '', /upgrade this node first/)
   t.is(told.written, newestFormat)
   await close()
-  await t.throwsAsync(refuseNewerFormat(client, keys), { message: /format 2.* reads up to format 1: upgrade this node first/ })
+  await t.throwsAsync(refuseNewerFormat(client, keys), {
+    message: new RegExp(`format ${newer}.* reads up to format ${newestFormat}: upgrade this node first`),
+  })
+})
+
+test('what older nodes cannot read waits until every node is upgraded: the refusal names who is behind, and afterwards nothing waits', async (t) => {
+  const keys = new Keys('agreed/')
+  await tells(keys, 'old', newestFormat)
+  await tells(keys, 'new', newer)
+  const told: number[] = []
+  const ledger = { mayWrite: (format: number) => void told.push(format), leave: () => {} }
+  // It looks by itself once, and then when it is asked.
+  const watch = new FormatWatch({ client, keys, node: 'here', ledger, newest: newer, interval: 600_000 })
+  t.teardown(() => watch.close())
+  await watch.agree(newestFormat)
+  await t.throwsAsync(watch.agree(newer), {
+    message: /until every node of the cluster reads what it stores, and node old \(Tresor 9\.9\.9\) does not: upgrade it first/,
+  })
+  t.true(Math.max(...told) < newer)
+  await tells(keys, 'old', newer)
+  await watch.agree(newer)
+  t.is(told.at(-1), newer)
 })
 
 test('workers write records in the format that all nodes of a mixed cluster read, and in the newer one once the last is upgraded', async (t) => {
@@ -142,7 +163,7 @@ for (const [what, prefix, isThereBefore] of [
       await planting()
     }
     await until(() => ledger.problem()?.includes('upgrade this node first') === true)
-    const refused = { message: /Nothing was done: .*format 2.*upgrade this node first/ }
+    const refused = { message: new RegExp(`Nothing was done: .*format ${newer}.*upgrade this node first`) }
     const error = await t.throwsAsync(ledger.barrier(), refused)
     t.like(error, { retry: 'another-node' })
     await t.throwsAsync(ledger.commit(objectChange('late', 'v', 0)), refused)

@@ -90,7 +90,8 @@ test('a record cut off anywhere is refused', (t) => {
 test('altered bytes are refused or decode to something, but never break', (t) => {
   const encoded = encodeRecord(sample, newestFormat)
   fc.assert(
-    fc.property(fc.nat({ max: encoded.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, mask) => {
+    // Behind the format: another one that is known has the same layout.
+    fc.property(fc.integer({ min: 1, max: encoded.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, mask) => {
       const altered = Uint8Array.from(encoded)
       altered[at] = altered[at]! ^ mask
       try {
@@ -106,7 +107,7 @@ test('altered bytes are refused or decode to something, but never break', (t) =>
 const at = { version: 0, tenantLength: 1, tenant: 5, generation: 17, order: 41, keyMark: 71, keyKind: 72, policy: 73 } as const
 
 for (const [what, damage, problem] of [
-  ['a later format', (all: Buffer) => all.writeUInt8(2, at.version), /format is 2, this program knows 1/],
+  ['a later format', (all: Buffer) => all.writeUInt8(newestFormat + 1, at.version), /format is 3, this program knows 1 to 2/],
   ['a tenant longer than the record', (all: Buffer) => all.writeUInt32BE(0xffffffff, at.tenantLength), /tenant is cut off/],
   ['a tenant that is not UTF-8', (all: Buffer) => all.writeUInt8(0xff, at.tenant), /tenant is not UTF-8/],
   ['a generation that is no number', (all: Buffer) => all.writeDoubleBE(Number.NaN, at.generation), /generation is no whole number/],
