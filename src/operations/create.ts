@@ -26,7 +26,7 @@ export async function create(context: Context, request: RequestPayload<'Create'>
   checkAllowed(context, type)
   const policy = inside ? residentPolicy : requestedPolicy(context, given)
   const uniqueIdentifier = randomUUID()
-  const key = await makeKey(context, inside, type, uniqueIdentifier, policy)
+  const { digest, ...key } = await makeKey(context, inside, type, uniqueIdentifier, policy)
   await orDestroyed(context, inside, uniqueIdentifier, () =>
     addManagedObject(context, {
       uniqueIdentifier,
@@ -34,6 +34,7 @@ export async function create(context: Context, request: RequestPayload<'Create'>
       given,
       form,
       key,
+      digest,
       policy,
       generated: true,
       permitted: request.protectionStorageMasks,

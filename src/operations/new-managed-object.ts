@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { type MaskBit, masks } from '../../spec/enumerations.ts'
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance, KeyMaterial, StructureValue } from '../../spec/values.ts'
-import { type KeyPolicy, type ManagedObject, type NewObject, newObject, residentName, type WrappedKey } from '../objects/index.ts'
+import { type KeyPolicy, type ManagedObject, type NewObject, newObject, residentName } from '../objects/index.ts'
 import { fromPlain, type KeyFormat } from '../objects/key-formats/index.ts'
-import type { KeyReference, PartitionDescription } from '../partitions/partition.ts'
+import type { KeyReference, Partition, PartitionKind } from '../partitions/partition.ts'
 import type { Context } from './context.ts'
 import { keyHandle } from './object-store.ts'
 
@@ -13,6 +13,8 @@ type Facts = Pick<NewObject, 'objectType' | 'given' | 'form' | 'key' | 'found' |
   readonly generated: boolean
   /** Of a generated value that comes not from the partition's own generator. */
   readonly generator?: StructureValue<'RNGParameters'>
+  /** The SHA-256 hash of a key that came with it. */
+  readonly digest?: Uint8Array | undefined
   /** For a value that has no key here, or whose digest its partition cannot make. */
   readonly digests?: readonly StructureValue<'Digest'>[] | undefined
   /** The Protection Storage Masks that the request permits; any when empty or absent. */
@@ -29,7 +31,7 @@ type Facts = Pick<NewObject, 'objectType' | 'given' | 'form' | 'key' | 'found' |
 export async function addManagedObject(context: Context, facts: Facts): Promise<ManagedObject> {
   checkRule(context, facts)
   const uniqueIdentifier = facts.uniqueIdentifier ?? randomUUID()
-  const partition = await context.partition.describe()
+  const { partition } = context
   const object = newObject({
     uniqueIdentifier,
     objectType: facts.objectType,
@@ -37,7 +39,7 @@ export async function addManagedObject(context: Context, facts: Facts): Promise<
     given: facts.given,
     form: facts.form,
     key: facts.key,
-    digests: facts.digests ?? (await digestsOf(context, uniqueIdentifier, facts.key, facts.form.keyFormatType)),
+    digests: facts.digests ?? (await digestsOf(context, uniqueIdentifier, facts)),
     ...(facts.found === undefined ? {} : { found: facts.found }),
     generatedBy: facts.generated ? (facts.generator ?? rngParameters(partition)) : undefined,
     protectionStorageMask: chooseStorage(partition, facts.permitted),
@@ -70,8 +72,7 @@ export function requestedPolicy(context: Context, given: readonly AttributeInsta
 async function digestsOf(
   context: Context,
   uniqueIdentifier: string,
-  key: WrappedKey | undefined,
-  format: KeyFormat | undefined,
+  { key, form: { keyFormatType: format }, digest }: Facts,
 ): Promise<readonly StructureValue<'Digest'>[]> {
   if (key === undefined) return []
   const reference = { handle: keyHandle(uniqueIdentifier, key), key }
@@ -85,7 +86,7 @@ async function digestsOf(
       return [{ hashingAlgorithm: 'SHA_256', digestValue, keyFormatType: format }]
     }
   }
-  const digestValue = await context.partition.digest(reference, 'SHA_256')
+  const digestValue = digest ?? (await context.partition.digest(reference, 'SHA_256'))
   return digestValue === undefined ? [] : [{ hashingAlgorithm: 'SHA_256', digestValue, keyFormatType: inside }]
 }
 
@@ -100,21 +101,24 @@ async function revealed(context: Context, reference: KeyReference, format: KeyFo
 const insideFormats = { secret: 'Raw', private: 'PKCS_8', public: 'X_509', data: 'Raw' } as const
 
 /** The generator of a partition's keys: the OpenSSL DRBG in software; what a device uses is not told through PKCS#11. */
-export function rngParameters(partition: PartitionDescription): StructureValue<'RNGParameters'> {
+export function rngParameters(partition: Pick<Partition, 'kind'>): StructureValue<'RNGParameters'> {
   if (partition.kind === 'pkcs11') return { rngAlgorithm: 'Unspecified' }
   return { rngAlgorithm: 'DRBG', cryptographicAlgorithm: 'AES', cryptographicLength: 256, drbgAlgorithm: 'CTR' }
 }
 
 /** Where a partition keeps values, as a Protection Storage Mask. */
-export function storageMask(partition: PartitionDescription): number {
-  const bits: Record<PartitionDescription['kind'], MaskBit<'ProtectionStorageMask'>[]> = {
+export function storageMask(partition: Pick<Partition, 'kind'>): number {
+  const bits: Record<PartitionKind, MaskBit<'ProtectionStorageMask'>[]> = {
     software: ['Software'],
     pkcs11: ['Hardware'],
   }
   return bits[partition.kind].reduce((mask, bit) => mask | masks.ProtectionStorageMask[bit].value, 0)
 }
 
-function chooseStorage(partition: PartitionDescription, permitted: StructureValue<'ProtectionStorageMasks'> | undefined): number {
+function chooseStorage(
+  partition: Pick<Partition, 'name' | 'kind'>,
+  permitted: StructureValue<'ProtectionStorageMasks'> | undefined,
+): number {
   const available = storageMask(partition)
   const wanted = permitted?.masks ?? []
   if (wanted.length > 0 && !wanted.some((mask) => (available & mask) === mask))

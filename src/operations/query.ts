@@ -80,7 +80,7 @@ const answers: { readonly [F in QueryFunction]?: (context: Context) => Promise<P
   QueryAttestationTypes: () => ({}),
   QueryValidations: () => ({}),
   QueryClientRegistrationMethods: () => ({}),
-  QueryRNGs: async ({ partition }) => ({ rngParameters: [rngParameters(await partition.describe())] }),
+  QueryRNGs: ({ partition }) => ({ rngParameters: [rngParameters(partition)] }),
   QueryProfiles: ({ server }) => ({ profileInformation: server.profiles.map((profileName) => ({ profileName })) }),
   QueryCapabilities: ({ partition }) => ({
     capabilityInformation: [
@@ -116,5 +116,5 @@ const answers: { readonly [F in QueryFunction]?: (context: Context) => Promise<P
       ],
     },
   }),
-  QueryStorageProtectionMasks: async ({ partition }) => ({ protectionStorageMasks: { masks: [storageMask(await partition.describe())] } }),
+  QueryStorageProtectionMasks: ({ partition }) => ({ protectionStorageMasks: { masks: [storageMask(partition)] } }),
 }

@@ -1,6 +1,7 @@
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { AttributeInstance } from '../../spec/values.ts'
-import { askedResidence, isResident, type KeyType, type WrappedKey } from '../objects/index.ts'
+import { askedResidence, isResident, type KeyPolicy, type KeyType, type WrappedKey } from '../objects/index.ts'
+import type { NewKey } from '../partitions/partition.ts'
 import type { Context } from './context.ts'
 import { givenValue } from './given-attributes.ts'
 import { usualResidentRule } from './resident-rule.ts'
@@ -39,8 +40,14 @@ export function insideName(uniqueIdentifier: string): Uint8Array {
   return Buffer.from(uniqueIdentifier.replaceAll('-', ''), 'hex')
 }
 
-/** A key made for an object, inside for good or wrapped outside. */
-export async function makeKey(context: Context, inside: boolean, type: KeyType, uniqueIdentifier: string, policy: WrappedKey['policy']) {
+/** A key made for an object, inside for good or wrapped outside; with its digest where it came with one. */
+export async function makeKey(
+  context: Context,
+  inside: boolean,
+  type: KeyType,
+  uniqueIdentifier: string,
+  policy: KeyPolicy,
+): Promise<WrappedKey & Partial<Pick<NewKey, 'digest'>>> {
   if (!inside) return context.partition.generateKey(type, policy)
   return context.partition.generateResident!(type, insideName(uniqueIdentifier))
 }

@@ -15,6 +15,11 @@ export interface KeyReference {
   readonly key: WrappedKey
 }
 
+/** A key with the SHA-256 hash of its plain value, as by `digest`, which costs least while the key is there; undefined where the device makes none. */
+export interface NewKey extends WrappedKey {
+  readonly digest: Uint8Array | undefined
+}
+
 /** The plain form that crosses `importKey` and `reveal`: raw bytes of a secret, PKCS#8 DER of a private key, SPKI DER of a public key, the bytes themselves of data. */
 export interface PlainKey {
   readonly kind: KeyKind
@@ -141,10 +146,10 @@ export type WrapMechanism = { readonly wrap: 'AES-KEY-WRAP' | 'AES-KEY-WRAP-PAD'
 /** What a partition can do, as names: `AES-GCM`, `AES-CBC`, `RSA-OAEP`, `HMAC`, `GENERATE-AES`, `GENERATE-RSA`, `WRAP-AES-KEY-WRAP` ... Query and `partition show` print them. `RSA-PKCS1-ENCRYPT` is `RSA-PKCS1` without its decryption. */
 export type MechanismName = string
 
-/** Where a partition's keys come from and what it is, for Query, RNG Parameters and `partition show`. */
+export type PartitionKind = 'software' | 'pkcs11'
+
+/** What a partition has and can do at this moment, for Query and `partition show`. */
 export interface PartitionDescription {
-  readonly name: string
-  readonly kind: 'software' | 'pkcs11'
   /** The epoch whose KEK wraps new keys; counts from 1. */
   readonly epoch: number
   readonly mechanisms: readonly MechanismName[]
@@ -160,9 +165,11 @@ export interface PartitionDescription {
  *   device lacks, named), Sensitive, NotExtractable, InvalidField (a length or parameter that cannot be), GeneralFailure (the device failed, with a cure).
  */
 export interface Partition {
+  readonly name: string
+  readonly kind: PartitionKind
   describe(): Promise<PartitionDescription>
   /** Makes a symmetric or HMAC key inside and returns it wrapped. */
-  generateKey(type: KeyType, policy: KeyPolicy): Promise<WrappedKey>
+  generateKey(type: KeyType, policy: KeyPolicy): Promise<NewKey>
   /** Makes a key pair inside. The public key lies under the same KEK, and so does not depend on the store being honest. */
   generateKeyPair(type: KeyType, policy: KeyPolicy): Promise<{ readonly privateKey: WrappedKey; readonly publicKey: WrappedKey }>
   /**

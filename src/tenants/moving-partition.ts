@@ -11,6 +11,8 @@ export function movingPartition(source: Partition, target: Partition): Partition
     isOfSoftware(reference.key) ? { handle: `${reference.handle}/moved`, key: await transfer.bring(reference.key) } : reference
   return {
     ...residentsOf(target),
+    name: target.name,
+    kind: target.kind,
     describe: () => target.describe(),
     generateKey: (...values) => target.generateKey(...values),
     generateKeyPair: (...values) => target.generateKeyPair(...values),

@@ -514,6 +514,8 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
     const value = randomBytes(32)
     const digest = await p.digest(await put('secret', aes256, Buffer.from(value), locked), 'SHA_256')
     t.deepEqual(digest && Buffer.from(digest), Buffer.from(await p.hash('SHA_256', value)))
+    const made = await p.generateKey(aes256, locked)
+    t.deepEqual(made.digest && Buffer.from(made.digest), Buffer.from((await p.digest(refer(made), 'SHA_256'))!))
   })
 
   contract('a key of the wrong kind, algorithm or length is refused', async (t, p) => {

@@ -47,6 +47,8 @@ export interface Shim {
   heal(): void
   counts(): ShimCounts
   calls(which: ShimFunction): number
+  /** Of all functions. */
+  allCalls(): number
   /** Begins to count anew how many calls are in flight at most. */
   resetMost(): void
   close(): void
@@ -55,6 +57,7 @@ export interface Shim {
 const source = fileURLToPath(new URL('../../../test/support/pkcs11-shim.c', import.meta.url))
 const words = { delay: 0, fail: 1, code: 2, failures: 3, hold: 4, most: 6, sessions: 7, objects: 8, held: 9, calls: 10 }
 const allFunctions = 1000
+const functionCount = 68
 const controlBytes = 4096
 
 /** Compiles the shim into a folder and puts it before a module. It reads its environment when it is loaded: one for each process. */
@@ -98,6 +101,7 @@ export function pkcs11Shim(folder: string, module: string): Shim {
     },
     counts: () => ({ mostInFlight: read(words.most), sessions: read(words.sessions), objects: read(words.objects) }),
     calls: (which) => read(words.calls + functions[which]),
+    allCalls: () => Array.from({ length: functionCount }, (_, index) => read(words.calls + index)).reduce((sum, count) => sum + count, 0),
     resetMost: () => write(words.most, 0),
     close: () => closeSync(file),
   }

@@ -102,6 +102,8 @@ class Connection {
 function remotePartition(connection: Connection, called: Called): Partition {
   const methods = remoteMethods.map((method) => [method, (...values: unknown[]) => connection.call(called, method, values)])
   return {
+    name: called.name,
+    kind: 'pkcs11',
     ...Object.fromEntries(methods),
     streams: remoteStreams(connection, called),
     forget: (handle: string) => {

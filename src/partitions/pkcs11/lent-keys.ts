@@ -14,8 +14,9 @@ import type { Token } from './token.ts'
 import type { TokenKeys } from './token-keys.ts'
 
 /** What a key is to do. */
-export type KeyUse = 'encrypt' | 'decrypt' | 'sign' | 'verify' | 'hmac' | 'cmac'
-type Form = 'secret' | 'private' | 'public' | 'hmac'
+export type KeyUse = 'encrypt' | 'decrypt' | 'sign' | 'verify' | 'hmac' | 'cmac' | 'reveal'
+/** `leaving`: what may be taken out in plain. No other use has that object, since a key that may not be revealed must not be found held so. */
+type Form = 'secret' | 'private' | 'public' | 'hmac' | 'leaving'
 
 /** Keys as objects of the token, of the form that each use needs: unwrapped and held for the next use, or resident. */
 export class LentKeys {
@@ -46,8 +47,7 @@ export class LentKeys {
     const { key } = reference
     const form = formFor(use, key, name)
     if (key.mechanism === residentMechanism) return this.#lendResident(key, form)
-    const make = () => (form === 'public' ? this.#publicObject(key) : this.#keys.enter(key, 'stays', form === 'hmac'))
-    return this.#held.lend(reference.handle, form, make)
+    return this.#held.lend(reference.handle, form, () => this.#entered(key, form))
   }
 
   /** As what others are derived from. */
@@ -94,6 +94,11 @@ export class LentKeys {
     this.#held.clear()
   }
 
+  #entered(key: WrappedKey, form: Form): Promise<Handle> {
+    if (form === 'public') return this.#publicObject(key)
+    return this.#keys.enter(key, form === 'leaving' ? 'wrapped' : 'stays', form === 'hmac')
+  }
+
   async #publicObject(key: WrappedKey): Promise<Handle> {
     const template = publicTemplate(fromSpki(await this.#keys.openData(key)))
     return this.#token.create({ partition: this.#token.name, mechanism: 'public key' }, template)
@@ -108,6 +113,7 @@ export class LentKeys {
 
 /** @throws KmipError InvalidField when a key of this kind cannot be used so. */
 function formFor(use: KeyUse, key: WrappedKey, name: string): Form {
+  if (use === 'reveal') return 'leaving'
   if (key.kind === 'secret' && use === 'hmac') return 'hmac'
   if (key.kind === 'secret' && use !== 'sign' && use !== 'verify' && !name.includes('RSA')) return 'secret'
   if (key.kind === 'private' && (use === 'decrypt' || use === 'sign') && fits(key, name)) return 'private'

@@ -14,6 +14,7 @@ import type {
   KeyReference,
   KeyType,
   MacMechanism,
+  NewKey,
   Partition,
   PartitionDescription,
   PlainKey,
@@ -71,6 +72,7 @@ export class Pkcs11Partition implements Partition {
   readonly #keys: TokenKeys
   readonly #residents: ResidentKeys
   readonly #lent: LentKeys
+  readonly kind = 'pkcs11'
   readonly streams: TokenStreams
 
   private constructor(token: Token, keys: TokenKeys, { heldKeys = 1000, streams = 32 }: Pkcs11PartitionOptions) {
@@ -79,6 +81,10 @@ export class Pkcs11Partition implements Partition {
     this.#residents = new ResidentKeys(token, keys)
     this.#lent = new LentKeys(token, keys, this.#residents, heldKeys)
     this.streams = new TokenStreams(token.name, streams, new StreamBeginner(this.#streamGround()))
+  }
+
+  get name(): string {
+    return this.#token.name
   }
 
   /** @throws KmipError GeneralFailure, saying what is missing: pkcs11js, the module, the token, the PIN, or its keys. */
@@ -93,10 +99,8 @@ export class Pkcs11Partition implements Partition {
   }
 
   async describe(): Promise<PartitionDescription> {
-    const { name, names, details } = this.#token
+    const { names, details } = this.#token
     return {
-      name,
-      kind: 'pkcs11',
       epoch: this.#keys.epoch,
       mechanisms: [...names],
       details: {
@@ -108,9 +112,15 @@ export class Pkcs11Partition implements Partition {
     }
   }
 
-  async generateKey(type: KeyType, policy: KeyPolicy): Promise<WrappedKey> {
+  async generateKey(type: KeyType, policy: KeyPolicy): Promise<NewKey> {
     checkLength(this.#token, type)
-    return this.#keys.admit({ kind: 'secret', type, policy }, await newSecretObject(this.#token, type))
+    const object = await newSecretObject(this.#token, type)
+    try {
+      const digest = isAligned(type) ? await this.#token.digestKey(numbersOf('SHA_256')!.digest, object) : undefined
+      return { ...(await this.#keys.wrapped({ kind: 'secret', type, policy }, object)), digest }
+    } finally {
+      this.#token.destroy(object)
+    }
   }
 
   async generateKeyPair(type: KeyType, policy: KeyPolicy) {
@@ -152,7 +162,7 @@ export class Pkcs11Partition implements Partition {
   async reveal(reference: KeyReference): Promise<PlainKey> {
     const { key } = reference
     checkRevealable(key.policy)
-    return { kind: key.kind, type: key.type, value: new Secret(await this.#plain(key)) }
+    return { kind: key.kind, type: key.type, value: new Secret(await this.#plain(reference)) }
   }
 
   async encrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array): Promise<Ciphertext> {
@@ -326,9 +336,10 @@ export class Pkcs11Partition implements Partition {
     return digest
   }
 
-  async #plain(key: WrappedKey): Promise<Buffer> {
+  async #plain(reference: KeyReference): Promise<Buffer> {
+    const { key } = reference
     if (key.kind === 'data' || key.kind === 'public') return this.#keys.openData(key)
-    return this.#keys.takeOut(key, await this.#keys.enter(key, 'wrapped'))
+    return this.#lent.use(reference, 'reveal', 'reveal', (object) => this.#keys.takeOut(key, object))
   }
 
   #cipher(key: KeyReference, mechanism: CipherMechanism, data: { readonly length: number }) {

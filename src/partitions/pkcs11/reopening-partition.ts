@@ -24,11 +24,16 @@ export class ReopeningPartition implements Partition {
   /** When the next attempt may be made, in milliseconds of `now`. */
   #next = 0
   #closed = false
+  readonly kind = 'pkcs11'
 
   constructor(options: Pkcs11PartitionOptions, told: Told = () => {}, now: () => number = () => performance.now()) {
     this.#options = options
     this.#told = told
     this.#now = now
+  }
+
+  get name(): string {
+    return this.#options.name
   }
 
   /** Why it is not open, with the cure; undefined while it is. */

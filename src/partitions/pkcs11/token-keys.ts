@@ -157,11 +157,16 @@ export class TokenKeys {
     return this.#wrapName
   }
 
-  /** Wraps an object under the current KEK and destroys it. */
+  /** An object wrapped under the current KEK. */
+  async wrapped(label: Labelled, object: Handle): Promise<WrappedKey> {
+    const bytes = await this.#token.wrap(this.#doing('wrap'), this.#keks.get(this.epoch)!, this.#mechanism(this.#wrapName), object)
+    return this.#stored(label, this.#wrapName, bytes)
+  }
+
+  /** The same, and the object is destroyed. */
   async admit(label: Labelled, object: Handle): Promise<WrappedKey> {
     try {
-      const bytes = await this.#token.wrap(this.#doing('wrap'), this.#keks.get(this.epoch)!, this.#mechanism(this.#wrapName), object)
-      return await this.#stored(label, this.#wrapName, bytes)
+      return await this.wrapped(label, object)
     } finally {
       this.#token.destroy(object)
     }
@@ -228,15 +233,11 @@ export class TokenKeys {
     )
   }
 
-  /** Takes the plain value of an object out, and destroys the object. */
+  /** Takes the plain value of an object out. */
   async takeOut(label: Labelled, object: Handle): Promise<Buffer> {
-    try {
-      const wrapped = await this.#token.wrap(this.#doing('export'), this.#carrier.object, this.#mechanism(this.#wrapName), object)
-      const decipher = createDecipheriv('id-aes256-wrap-pad', this.#carrier.value, keyWrapIv)
-      return withoutPadding(label, Buffer.concat([decipher.update(wrapped), decipher.final()]))
-    } finally {
-      this.#token.destroy(object)
-    }
+    const wrapped = await this.#token.wrap(this.#doing('export'), this.#carrier.object, this.#mechanism(this.#wrapName), object)
+    const decipher = createDecipheriv('id-aes256-wrap-pad', this.#carrier.value, keyWrapIv)
+    return withoutPadding(label, Buffer.concat([decipher.update(wrapped), decipher.final()]))
   }
 
   async sealData(label: Labelled, value: Uint8Array): Promise<WrappedKey> {

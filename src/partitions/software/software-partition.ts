@@ -24,6 +24,7 @@ import type {
   KeyReference,
   KeyType,
   MacMechanism,
+  NewKey,
   Partition,
   PartitionDescription,
   PlainKey,
@@ -88,7 +89,8 @@ const defaultCache: CacheLimits = { count: 10_000, bytes: 32 * 1024 * 1024 }
 
 /** node:crypto as a crypto device: the KEK and the unwrapped keys live in this process's memory. */
 class SoftwarePartition implements Partition {
-  readonly #name: string
+  readonly name: string
+  readonly kind = 'software'
   readonly #source: string
   #epoch: number
   #keks: ReadonlyMap<number, KeyObject>
@@ -97,7 +99,7 @@ class SoftwarePartition implements Partition {
   readonly streams: SoftwareStreams
 
   constructor(options: SoftwarePartitionOptions, ring: KeyRing) {
-    this.#name = options.name
+    this.name = options.name
     this.#source = options.rootSecretSource ?? 'given at opening'
     this.#epoch = ring.epoch
     this.#keks = new Map([...ring.keks].map(([epoch, kek]) => [epoch, takeKey(kek)]))
@@ -121,23 +123,22 @@ class SoftwarePartition implements Partition {
 
   async describe(): Promise<PartitionDescription> {
     return {
-      name: this.#name,
-      kind: 'software',
       epoch: this.#epoch,
       mechanisms: [...softwareMechanisms()],
       details: { library: `OpenSSL ${process.versions.openssl}`, 'root secret': this.#source, epochs: [...this.#keks.keys()].join(', ') },
     }
   }
 
-  async generateKey(type: KeyType, policy: KeyPolicy): Promise<WrappedKey> {
-    const value = newSecretKey(this.#name, type)
+  async generateKey(type: KeyType, policy: KeyPolicy): Promise<NewKey> {
+    const value = newSecretKey(this.name, type)
+    const digest = createHash('sha256').update(value).digest()
     const wrapped = this.#wrap({ kind: 'secret', type, policy }, value)
     value.fill(0)
-    return wrapped
+    return { ...wrapped, digest }
   }
 
   async generateKeyPair(type: KeyType, policy: KeyPolicy) {
-    const pair = await newKeyPair(this.#name, type)
+    const pair = await newKeyPair(this.name, type)
     const value = pair.privateKey.export({ format: 'der', type: 'pkcs8' })
     const privateKey = this.#wrap({ kind: 'private', type, policy }, value)
     value.fill(0)
@@ -146,13 +147,13 @@ class SoftwarePartition implements Partition {
   }
 
   async deriveKey(base: KeyReference, mechanism: DeriveMechanism, type: KeyType, policy: KeyPolicy): Promise<WrappedKey> {
-    const size = secretKeySize(this.#name, type)
+    const size = secretKeySize(this.name, type)
     const value = this.#unwrap(base.key)
     const data = this.#derivationData(mechanism)
     const name = deriveName(base.key.type?.algorithm ?? 'AES', mechanism)
     const held = () => this.#hold(base)
     try {
-      const derived = await derive({ partition: this.#name, name, mechanism, held, value, data }, size)
+      const derived = await derive({ partition: this.name, name, mechanism, held, value, data }, size)
       const wrapped = this.#wrap({ kind: 'secret', type, policy }, derived)
       derived.fill(0)
       return wrapped
@@ -180,27 +181,27 @@ class SoftwarePartition implements Partition {
   }
 
   async encrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array): Promise<Ciphertext> {
-    return encrypt(this.#name, this.#hold(key), mechanism, data)
+    return encrypt(this.name, this.#hold(key), mechanism, data)
   }
 
   async decrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array, tag?: Uint8Array): Promise<Uint8Array> {
-    return decrypt(this.#name, this.#hold(key), mechanism, data, tag)
+    return decrypt(this.name, this.#hold(key), mechanism, data, tag)
   }
 
   async sign(key: KeyReference, mechanism: SignMechanism, data: Uint8Array): Promise<Uint8Array> {
-    return sign(this.#name, this.#hold(key), mechanism, data)
+    return sign(this.name, this.#hold(key), mechanism, data)
   }
 
   async verify(key: KeyReference, mechanism: SignMechanism, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
-    return verify(this.#name, this.#hold(key), mechanism, data, signature)
+    return verify(this.name, this.#hold(key), mechanism, data, signature)
   }
 
   async mac(key: KeyReference, mechanism: MacMechanism, data: Uint8Array): Promise<Uint8Array> {
-    return mac(this.#name, this.#hold(key), mechanism, data)
+    return mac(this.name, this.#hold(key), mechanism, data)
   }
 
   async verifyMac(key: KeyReference, mechanism: MacMechanism, data: Uint8Array, given: Uint8Array): Promise<boolean> {
-    return equal(mac(this.#name, this.#hold(key), mechanism, data), given)
+    return equal(mac(this.name, this.#hold(key), mechanism, data), given)
   }
 
   async wrapKey(target: KeyReference, wrappingKey: KeyReference, mechanism: WrapMechanism): Promise<Uint8Array> {
@@ -210,7 +211,7 @@ class SoftwarePartition implements Partition {
     const wrapped =
       'wrap' in mechanism
         ? wrap(mechanism.wrap, this.#wrappingKey(held, mechanism), value)
-        : wrapByCipher(this.#name, held, mechanism, value)
+        : wrapByCipher(this.name, held, mechanism, value)
     value.fill(0)
     return wrapped
   }
@@ -227,7 +228,7 @@ class SoftwarePartition implements Partition {
     const value =
       'wrap' in mechanism
         ? unwrap(mechanism.wrap, this.#wrappingKey(held, mechanism), wrapped)
-        : unwrapByCipher(this.#name, held, mechanism, wrapped)
+        : unwrapByCipher(this.name, held, mechanism, wrapped)
     try {
       return this.#import({ kind, type, policy }, value)
     } finally {
@@ -307,7 +308,7 @@ class SoftwarePartition implements Partition {
 
   #import(label: Labelled, value: Uint8Array): WrappedKey {
     if (value.length === 0) throw new KmipError('InvalidField', `A ${label.kind} key of 0 bytes cannot be kept.`)
-    if (label.kind === 'secret') checkSecretLength(this.#name, label.type, value.length)
+    if (label.kind === 'secret') checkSecretLength(this.name, label.type, value.length)
     if (label.kind !== 'data') toKeyObject(label.kind, value)
     return this.#wrap(label, value)
   }
@@ -324,7 +325,7 @@ class SoftwarePartition implements Partition {
     if (kek !== undefined && key.mechanism === envelopeMechanism(key.kind)) return open(kek, key, key.bytes)
     throw new KmipError(
       'CryptographicFailure',
-      `Partition ${this.#name} holds no KEK of epoch ${key.epoch} for ${key.mechanism}: the key was made in another partition, or its epoch is over.`,
+      `Partition ${this.name} holds no KEK of epoch ${key.epoch} for ${key.mechanism}: the key was made in another partition, or its epoch is over.`,
       { retry: 'newer-view' },
     )
   }
@@ -337,13 +338,13 @@ class SoftwarePartition implements Partition {
 
   #wrappingKey(held: HeldKey, mechanism: WrapMechanism): KeyObject {
     const name = wrapName(algorithmOf(held), mechanism)
-    if (algorithmOf(held) !== 'AES') throw lacks(this.#name, name, `it works with AES keys, not ${algorithmOf(held)}`)
+    if (algorithmOf(held) !== 'AES') throw lacks(this.name, name, `it works with AES keys, not ${algorithmOf(held)}`)
     return keyOf(held, 'secret', name)
   }
 
   #hashName(hash: HashName): string {
     const known = hashes[hash]
-    if (known === undefined || !softwareMechanisms().has(`HASH-${hash}`)) throw lacks(this.#name, `HASH-${hash}`)
+    if (known === undefined || !softwareMechanisms().has(`HASH-${hash}`)) throw lacks(this.name, `HASH-${hash}`)
     return known.node
   }
 }
