@@ -47,15 +47,39 @@ export function checkEntries(
   }
 }
 
-/** Looks at counters from a key on; costs what their terms have entries. */
+/** Looks at counters from a key on. Those that tell of more than `most` entries are not counted here: they are `large`. */
 export function checkCounters(
   database: Database,
   from: Buffer | undefined,
   limit: number,
-): { counters: Buffer[]; next: Buffer | undefined } {
+  most: number,
+): { readonly counters: readonly Buffer[]; readonly large: readonly Buffer[]; readonly next: Buffer | undefined } {
   const keys = keysFrom(database, from ?? firstCounterKey, afterPrefix(firstCounterKey), limit)
-  const counters = keys.filter((key) => countEntries(database, key) !== readCount(database.getBinaryFast(key)))
-  return { counters, next: keys.length < limit ? undefined : following(keys.at(-1)) }
+  const told = keys.map((key) => ({ key, count: readCount(database.getBinaryFast(key)) }))
+  return {
+    counters: told.filter(({ key, count }) => count <= most && countEntries(database, key, count + 1) !== count).map(({ key }) => key),
+    large: told.filter(({ count }) => count > most).map(({ key }) => key),
+    next: keys.length < limit ? undefined : following(keys.at(-1)),
+  }
+}
+
+/** Whether a counter tells how many entries there are: counted in steps, all of one state of the database, with a pause after each. */
+export function* isRightCounter(database: Database, counter: Buffer, step: number): Generator<void, boolean> {
+  const transaction = database.useReadTransaction()
+  try {
+    const told = readCount(database.get(counter, { transaction }))
+    let start = indexOfCounter(counter)
+    const end = afterPrefix(start)
+    for (let count = 0; count <= told; count += step) {
+      const [next] = [...database.getKeys({ start, end, offset: step, limit: 1, transaction })]
+      if (next === undefined) return count + database.getKeysCount({ start, end, transaction }) === told
+      start = Buffer.from(next)
+      yield
+    }
+    return false
+  } finally {
+    transaction.done()
+  }
 }
 
 /** Within a write transaction: makes right what is wrong of these, as it is now. Answers how many keys it changed. */
@@ -114,9 +138,9 @@ function isReadable(key: Buffer): boolean {
   }
 }
 
-function countEntries(database: Database, counter: Buffer): number {
+function countEntries(database: Database, counter: Buffer, limit?: number): number {
   const start = indexOfCounter(counter)
-  return database.getKeysCount({ start, end: afterPrefix(start) })
+  return database.getKeysCount({ start, end: afterPrefix(start), ...(limit !== undefined && { limit }) })
 }
 
 function keysFrom(database: Database, start: Buffer, end: Buffer, limit: number): Buffer[] {
