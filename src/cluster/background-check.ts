@@ -1,9 +1,8 @@
 import type { Place, ReplicaCheck } from '../store/index.ts'
 import { describeFailure, type EtcdClient } from './etcd-client.ts'
-import { revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
 import { ownPlaces } from './own-places.ts'
-import { entryOf, rangesOf } from './snapshot.ts'
+import { entryOf, rangesOf, readStored } from './snapshot.ts'
 import { NewerFormat } from './stored-value.ts'
 import type { Log } from './timing.ts'
 import type { ReplicaTarget, WatchFeed } from './watch-feed.ts'
@@ -106,26 +105,19 @@ export class BackgroundCheck {
   async #round(): Promise<void> {
     const { client, keys, replica, check, barrier } = this.#options
     const groups = replica.groups()
-    let after: Buffer | undefined
-    let key = keys.data
-    while (!this.#closed) {
-      const page = await client.range({ key, rangeEnd: keys.dataEnd, limit: pageSize }, { deadline: pageMilliseconds })
-      const last = page.more ? page.kvs.at(-1)?.key : undefined
-      const entries = page.kvs.flatMap((found) => entryOf(keys, found) ?? [])
-      // Now the replica shows at least what the page shows.
+    for await (const { revision, after, through, entries } of readStored(client, keys, lookedAtOnce, { asOf: 'each page' })) {
+      // Now the replica shows at least what the run shows.
       await barrier()
-      const ranges = rangesOf(keys, groups, after, last)
-      for (const place of check.differing(ranges, entries, revisionOf(page.header.revision), ownPlaces)) await this.mend(place)
+      const ranges = rangesOf(keys, groups, after, through)
+      for (const place of check.differing(ranges, entries, revision, ownPlaces)) await this.mend(place)
       await this.#mendIndex(check.missingEntries(entries.map(({ place }) => place)))
-      await this.#pace(page.kvs.length)
-      if (last === undefined) break
-      after = last
-      key = Buffer.concat([last, Buffer.of(0)])
+      await this.#pace(entries.length)
+      if (this.#closed) return
     }
-    for (const faults of check.index(pageSize)) {
+    for (const faults of check.index(lookedAtOnce)) {
       if (this.#closed) return
       await this.#mendIndex(faults)
-      await this.#pace(pageSize)
+      await this.#pace(lookedAtOnce)
     }
   }
 
@@ -140,7 +132,7 @@ export class BackgroundCheck {
     this.#last = new Date()
     log('error', `the replica differed from the cluster and was mended: ${what}`)
     // What processes keep of it they trust as long as nothing is committed.
-    await client.put({ key: keys.head, value: Buffer.of(1) }, { deadline: pageMilliseconds })
+    await client.put({ key: keys.head, value: Buffer.of(1) }, { deadline: putMilliseconds })
   }
 
   #pace(count: number): Promise<void> {
@@ -160,8 +152,8 @@ export class BackgroundCheck {
   }
 }
 
-const pageSize = 200
-const pageMilliseconds = 5000
+const lookedAtOnce = 200
+const putMilliseconds = 5000
 /** The watch stands still for as long. */
 const standingMilliseconds = 500
 const retryMilliseconds = 5000

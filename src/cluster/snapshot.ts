@@ -1,46 +1,42 @@
 import { type Group, type PlaceRange, type ReplicaEntry, type Revision, systemSpace } from '../store/index.ts'
-import type { CallOptions, EtcdClient } from './etcd-client.ts'
+import type { EtcdClient } from './etcd-client.ts'
 import { type KeyValue, revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
+import { type PageOptions, pagesOf } from './pages.ts'
 import { decodeStored } from './stored-value.ts'
 
-export interface SnapshotPage {
-  /** The one revision that all pages show. */
+/** A run of stored values, in the order of keys. */
+export interface StoredRun {
+  /** The revision that it shows. */
   readonly revision: Revision
-  /** The last key of the page before; undefined for the first. */
+  /** The last key of the run before; undefined for the first. */
   readonly after: Buffer | undefined
-  /** The page's last key; undefined for the last page, which reaches to the end of all. */
+  /** The run's last key; undefined for the last run, which reaches to the end of all. */
   readonly through: Buffer | undefined
   readonly entries: readonly ReplicaEntry[]
 }
 
 /**
- * Reads every stored value as it was at one revision, the newest when the first page was read; page after page in the order of keys.
- * The settings of the whole system are on one page: whoever reads them in between must not take them half.
+ * Reads every stored value, in runs of about so many: who works on one must not hold up this process for long.
+ * The settings of the whole system are in one run: whoever reads them in between must not take them half.
  */
-export async function* readSnapshot(client: EtcdClient, keys: Keys, options: CallOptions): AsyncGenerator<SnapshotPage> {
-  let after: Buffer | undefined
-  let key = keys.data
-  let revision = 0
-  let entries: ReplicaEntry[] = []
+export async function* readStored(client: EtcdClient, keys: Keys, length: number, options: PageOptions): AsyncGenerator<StoredRun, void> {
   const settings = keys.of({ space: systemSpace, kind: 'setting', id: '' })
-  while (true) {
-    const page = await client.range({ key, rangeEnd: keys.dataEnd, limit: pageSize, revision }, options)
-    if (revision === 0) revision = revisionOf(page.header.revision)
-    for (const found of page.kvs) {
-      const entry = entryOf(keys, found)
-      if (entry !== undefined) entries.push(entry)
+  let after: Buffer | undefined
+  let entries: ReplicaEntry[] = []
+  for await (const { revision, kvs, isLast } of pagesOf(client, keys, options)) {
+    for (let at = 0; at === 0 || at < kvs.length; at += length) {
+      const some = kvs.slice(at, at + length)
+      for (const found of some) {
+        const entry = entryOf(keys, found)
+        if (entry !== undefined) entries.push(entry)
+      }
+      const through = isLast && at + length >= kvs.length ? undefined : some.at(-1)?.key
+      if (through !== undefined && beginsWith(through, settings)) continue
+      yield { revision, after, through, entries }
+      after = through
+      entries = []
     }
-    const last = page.kvs.at(-1)?.key
-    if (!page.more || last === undefined) {
-      yield { revision, after, through: undefined, entries }
-      return
-    }
-    key = Buffer.concat([last, Buffer.of(0)])
-    if (beginsWith(last, settings)) continue
-    yield { revision, after, through: last, entries }
-    after = last
-    entries = []
   }
 }
 
@@ -68,5 +64,3 @@ export function rangesOf(keys: Keys, groups: readonly Group[], after: Buffer | u
 function beginsWith(key: Buffer, prefix: Buffer): boolean {
   return key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
 }
-
-const pageSize = 500

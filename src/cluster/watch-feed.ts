@@ -14,7 +14,7 @@ import { revisionOf, type WatchEvent, type WatchResponse } from './etcd-messages
 import type { Keys } from './keys.ts'
 import { copying, ofCluster, ownPlaces } from './own-places.ts'
 import { nonceText } from './proposal.ts'
-import { entryOf, rangesOf, readSnapshot } from './snapshot.ts'
+import { entryOf, rangesOf, readStored } from './snapshot.ts'
 import { NewerFormat, nonceOf } from './stored-value.ts'
 import { type Log, sleep } from './timing.ts'
 
@@ -231,11 +231,11 @@ export class WatchFeed {
     const groups = replica.groups()
     let count = 0
     let revision = 0
-    for await (const page of readSnapshot(client, keys, { deadline: pageMilliseconds, endpoint })) {
-      revision = page.revision
-      count += page.entries.length
-      for (const { nonce, revision: changedAt } of page.entries) if (nonce !== undefined) onNonce(nonceText(nonce), changedAt)
-      await replica.copy(rangesOf(keys, groups, page.after, page.through), page.entries, ownPlaces)
+    for await (const run of readStored(client, keys, copiedAtOnce, { endpoint })) {
+      revision = run.revision
+      count += run.entries.length
+      for (const { nonce, revision: changedAt } of run.entries) if (nonce !== undefined) onNonce(nonceText(nonce), changedAt)
+      await replica.copy(rangesOf(keys, groups, run.after, run.through), run.entries, ownPlaces)
     }
     const done = [
       { place: copying, value: undefined },
@@ -355,5 +355,6 @@ const quietMilliseconds = 10_000
 /** How long a member has to begin its watch before it may count as silent. */
 const settlingMilliseconds = 300
 const callMilliseconds = 1000
-const pageMilliseconds = 10_000
+/** Values of a snapshot that go into one transaction of the replica. */
+const copiedAtOnce = 500
 const queueLimit = 1000
