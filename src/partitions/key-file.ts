@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Secret } from '../objects/secret.ts'
 
 /** Length of a root secret in bytes. */
@@ -22,6 +22,7 @@ export function createKeyFile(path: string, secret: Secret = newRootSecret()): S
   }
   try {
     linkSync(draft, path)
+    syncFolderOf(path)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
     throw new Error(`${path} is there already; a root secret is never overwritten. Choose another path or keep the file.`, { cause: error })
@@ -29,6 +30,16 @@ export function createKeyFile(path: string, secret: Secret = newRootSecret()): S
     rmSync(draft)
   }
   return secret
+}
+
+/** A name is durable once its folder is. */
+function syncFolderOf(path: string): void {
+  const folder = openSync(dirname(path), 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
 }
 
 export function newRootSecret(): Secret {

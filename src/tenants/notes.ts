@@ -29,11 +29,12 @@ export class Notes {
     return new Map(found.map(({ id, stored }) => [id.slice(this.#beginning.length), stored.value]))
   }
 
-  /** Undefined removes it. Nothing is written where that is so already. */
+  /** Undefined removes it. Nothing is written where that is so already. @throws Error when it is not known whether it was. */
   async write(name: string, value: Uint8Array | undefined): Promise<void> {
     const now = this.read(name)
     if (value === undefined ? now === undefined : now !== undefined && Buffer.compare(now, value) === 0) return
-    await this.#ledger.commit({ nonce: randomBytes(16), guards: [], writes: [{ place: this.#place(name), value }] })
+    const result = await this.#ledger.commit({ nonce: randomBytes(16), guards: [], writes: [{ place: this.#place(name), value }] })
+    if (result.outcome === 'unknown') throw new Error(`it is not known whether ${this.#beginning}${name} was stored: ${result.why}`)
   }
 
   #place(name: string) {

@@ -12,6 +12,7 @@ import {
   requestKek,
 } from '../../src/partitions/index.ts'
 import { ckk, ckm, cko } from '../../src/partitions/pkcs11/constants.ts'
+import { fromSpki } from '../../src/partitions/pkcs11/public-key.ts'
 import { attributes } from '../../src/partitions/pkcs11/template.ts'
 import { Token } from '../../src/partitions/pkcs11/token.ts'
 import { probeTrustedWrapping } from '../../src/partitions/pkcs11/trusted-wrapping.ts'
@@ -37,6 +38,15 @@ async function withKeys(carrying: Carrying) {
 const aes = { algorithm: 'AES', length: 256 } as const
 const policy = { sensitive: true, extractable: false }
 const session = { CLASS: cko.SECRET_KEY, KEY_TYPE: ckk.AES, TOKEN: false } as const
+const carryingTarget = {
+  CLASS: cko.PUBLIC_KEY,
+  KEY_TYPE: ckk.RSA,
+  TOKEN: true,
+  PRIVATE: false,
+  LABEL: 'tresor-kek-target',
+  WRAP: true,
+  VERIFY: false,
+} as const
 const gcm = { cipher: 'GCM', iv: Buffer.alloc(12, 1), additionalData: Buffer.alloc(0), tagLength: 16 } as const
 
 test.serial('keys made before work on the second token, of each epoch, and its records are known there', async (t) => {
@@ -132,6 +142,23 @@ test.serial('what is refused leaves nothing behind, and the ceremony can be done
   const third = newToken()
   await importKek(third, await exportKek(target, officer, await requestKek(third)), 'stays')
   await (await openPkcs11Partition(third)).close()
+})
+
+test.serial('a key that an export which was killed left is not taken for the one of the next', async (t) => {
+  const source = await withKeys('carried')
+  const [killed, target] = [newToken(), newToken()]
+  const left = fromSpki(Buffer.from((await requestKek(killed)).publicKey, 'base64'))
+  const token = await Token.open(source)
+  await token.create(
+    { partition: 'bank', mechanism: 'a test' },
+    attributes({ ...carryingTarget, MODULUS: 'modulus' in left && left.modulus, PUBLIC_EXPONENT: 'exponent' in left && left.exponent }),
+  )
+  await token.close()
+  await importKek(target, await exportKek(source, officer, await requestKek(target)), 'stays')
+  await (await openPkcs11Partition(target)).close()
+  const after = await Token.open(source)
+  t.deepEqual(await after.find({ CLASS: cko.PUBLIC_KEY, TOKEN: true }), [])
+  await after.close()
 })
 
 test.serial('keys that may be carried do not leave under a key that the holder of the PIN chose', async (t) => {

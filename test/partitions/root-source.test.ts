@@ -90,6 +90,11 @@ for (const [what, command, expected] of [
   ['a signal', sh('kill -TERM $$'), /ended with signal SIGTERM/],
   ['no such program', ['/no/such/program'], /^root\.command \(\/no\/such\/program\) cannot be run \(ENOENT\)$/],
   ['too long, with a child that holds its output', sh('sleep 60'), /did not end within 0\.3 s, and was ended/],
+  [
+    'an end, with a process that left its group and holds its output',
+    sh('setsid sleep 3 & exit 0'),
+    /did not end within 0\.3 s, and was ended/,
+  ],
 ] as const)
   test(`command: ${what}`, async (t) => {
     const asked = secretOfCommand(command, typeof expected !== 'string' && expected.source.includes('within') ? 300 : undefined)

@@ -85,6 +85,8 @@ export function requestKek(options: TokenOptions): Promise<KekRequest> {
  */
 export async function exportKek(options: TokenOptions, officerPin: string, request: KekRequest): Promise<CarriedKeys> {
   await withToken(options, async (token) => {
+    // Of an export that was killed: it would be taken for this one's.
+    for (const left of await trustedKeys(token)) await token.destroy(left)
     await ownKeys(token)
     if ((await carryingOf(token)) === 'stays')
       throw new KmipError(
@@ -95,7 +97,7 @@ export async function exportKek(options: TokenOptions, officerPin: string, reque
   })
   trust(options, officerPin, request)
   return withToken(options, async (token) => {
-    const [trusted] = await token.find({ CLASS: cko.PUBLIC_KEY, TOKEN: true, LABEL: targetLabel })
+    const [trusted] = await trustedKeys(token)
     if (trusted === undefined)
       throw new KmipError('GeneralFailure', `The token ${token.details.token} does not show the key that its security officer trusts.`)
     try {
@@ -245,6 +247,10 @@ async function clearUnfinished(token: Token): Promise<void> {
       `The token ${token.details.token} has a KEK and no integrity key; look at it with the vendor's tool.`,
     )
   for (const kek of keks.values()) token.destroy(kek)
+}
+
+function trustedKeys(token: Token): Promise<Handle[]> {
+  return token.find({ CLASS: cko.PUBLIC_KEY, TOKEN: true, LABEL: targetLabel })
 }
 
 function receivers(token: Token): Promise<Handle[]> {

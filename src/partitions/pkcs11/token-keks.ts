@@ -81,7 +81,7 @@ const leaving: Readonly<Record<Carrying, Partial<Record<AttributeName, boolean>>
 /** Destroys the KEKs of all epochs before one. @throws KmipError when the token still has one afterwards. */
 export async function destroyKeks(token: Token, before: number): Promise<void> {
   const earlier = async () => [...(await findKeys(token)).keks].filter(([epoch]) => epoch < before)
-  for (const [, object] of await earlier()) token.destroy(object)
+  for (const [, object] of await earlier()) await token.destroy(object)
   const left = await earlier()
   if (left.length === 0) return
   const names = left.map(([epoch]) => `${kekLabel}${epoch}`).join(', ')

@@ -14,8 +14,13 @@ export async function secretOfCommand(command: readonly string[], milliseconds: 
   const output: Buffer[] = []
   let length = 0
   const kill = () => {
-    // Its own children, too: they may hold its output open.
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    try {
+      // Its own children, too: they may hold its output open.
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // It has ended, and who holds its output is none of its group any more.
+    }
+    child.stdout.destroy()
   }
   child.stdout.on('data', (part: Buffer) => {
     length += part.length
