@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
+import { masks } from '../../spec/enumerations.ts'
 import { tags } from '../../spec/tags.ts'
 import { residentAttribute } from '../../spec/tresor-extension.ts'
 import type { AttributeInstance } from '../../spec/values.ts'
@@ -10,7 +11,7 @@ import { systemSpace, tenantSpace } from '../../src/store/index.ts'
 import { condemnedPlace, ResidentSweep } from '../../src/tenants/index.ts'
 import { addHsmTenant } from '../support/hsm-tenant.ts'
 import { startTestNode, type TestNode } from '../support/node.ts'
-import { aesKeyWith, clientAt, named } from '../support/requests.ts'
+import { aesKey, aesKeyWith, clientAt, named } from '../support/requests.ts'
 import { type SoftHsm, softHsm } from '../support/softhsm.ts'
 
 let hsm: SoftHsm
@@ -121,6 +122,27 @@ test.serial('a pair has its private key in the token; a public key or a key from
   t.false((await inToken()).has(nameOf(privateKey)))
   const asked = client.call('CreateKeyPair', { ...templates, commonAttributes: common, publicKeyAttributes: [isResident] })
   await refused(t, 'ReadOnlyAttribute', /Tresor are the server's/, asked)
+})
+
+test.serial('a key that is derived from a resident one lies outside, and is as good as any', async (t) => {
+  const usage = { name: 'CryptographicUsageMask', value: masks.CryptographicUsageMask.DeriveKey.value } as const
+  const others = aesKey.attributes.filter(({ name }) => name !== usage.name)
+  const base = String(
+    (await client.call('Create', { objectType: 'SymmetricKey', attributes: [...others, usage, isResident] })).uniqueIdentifier,
+  )
+  const before = await inToken()
+  const { uniqueIdentifier } = await client.call('DeriveKey', {
+    objectType: 'SymmetricKey',
+    uniqueIdentifiers: [base],
+    derivationMethod: 'ENCRYPT',
+    derivationParameters: { cryptographicParameters: { blockCipherMode: 'CBC' }, derivationData: [Buffer.alloc(32, 1)] },
+    templates: [],
+    attributes: aesKey.attributes,
+  })
+  t.deepEqual(await inToken(), before)
+  await encrypts(client, String(uniqueIdentifier))
+  t.truthy((await client.call('Get', { uniqueIdentifier: String(uniqueIdentifier) })).symmetricKey)
+  await destroyed(client, base)
 })
 
 test.serial('what comes to nothing leaves nothing in the token', async (t) => {

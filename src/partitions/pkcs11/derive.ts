@@ -31,6 +31,7 @@ export async function deriveObject(
   const name = deriveName(base.key.type?.algorithm ?? 'AES', derivation)
   const way = token.ways.get(name)
   if (way === undefined) throw lacks(token.name, name)
+  checkKind(token, name, base.key, derivation)
   const data = await dataOf(token, keys, base, derivation)
   checkSize(token, name, derivation, { base, data }, size)
   const parameter = derivationParameter(way, derivation, data)
@@ -50,6 +51,16 @@ export async function deriveObject(
   } finally {
     release()
   }
+}
+
+/** Some tokens call a key of another kind a handle that they do not know, as they do when all is lost. @throws KmipError InvalidField. */
+function checkKind(token: Token, name: string, key: WrappedKey, derivation: DeriveMechanism): void {
+  const kind = derivation.derive === 'ECDH' ? 'private' : 'secret'
+  if (key.kind === kind) return
+  throw new KmipError(
+    'InvalidField',
+    `${name} in the token of partition ${token.name} derives from a ${kind} key, not from a ${key.kind} one.`,
+  )
 }
 
 /** What goes into the mechanism's parameter: the data, or the point of the other side's public key. */
