@@ -183,22 +183,23 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     ledger.leave(why)
     log('error', why)
   }
-  const learnNow = () =>
-    (learned = learn().catch(() => {
-      client.moveOn(client.preferred)
-      return ask()
-    }))
+  /** One after the other: what a slower one remembers must not replace what a later one did. */
+  let isLearning = false
+  const learnNow = () => {
+    if (isLearning) return
+    isLearning = true
+    learned = learn()
+      .catch(() => {
+        client.moveOn(client.preferred)
+        return ask()
+      })
+      .catch((error: Error) => log('error', `this node's part of the cluster cannot be looked after: ${error.message}`))
+      .finally(() => {
+        isLearning = false
+      })
+  }
   const learning = setInterval(learnNow, learnMilliseconds)
-  // A node that was evicted while it was away hears of it before it answers anything, if there is somebody to tell.
-  let told: OwnMember | undefined
-  for (const endpoint of membership.memberId === undefined ? [] : [...membership.endpoints.keys()].slice(1))
-    told ??= await lookAtOwnMember(client, keys, membership.memberId, endpoint).catch(() => undefined)
-  if (told?.isEvicted === true) await leave()
-  else if (told === undefined && membership.memberId !== undefined) await ask()
-  const joinListener =
-    options.join === undefined
-      ? undefined
-      : await startJoinListener({ ...options.join, folder: options.folder, clusterToken: membership.clusterToken, client, keys, log })
+  let joinListener: JoinListener | undefined
   let renewing: Promise<void> = Promise.resolve()
   const renew = async () => {
     if (!(await renewed())) return
@@ -210,6 +211,34 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
     log('info', "this node's certificate was renewed")
   }
   const renewals = setInterval(() => (renewing = renewing.then(renew)), renewal?.interval ?? renewalMilliseconds)
+  const close = async () => {
+    stopped = true
+    clearInterval(learning)
+    clearInterval(renewals)
+    await renewing
+    await learned
+    await watch.close()
+    await joinListener?.close()
+    await ledger.close()
+    await promoted
+    client.close()
+    await member.stop()
+  }
+  try {
+    // A node that was evicted while it was away hears of it before it answers anything, if there is somebody to tell.
+    let told: OwnMember | undefined
+    for (const endpoint of membership.memberId === undefined ? [] : [...membership.endpoints.keys()].slice(1))
+      told ??= await lookAtOwnMember(client, keys, membership.memberId, endpoint).catch(() => undefined)
+    if (told?.isEvicted === true) await leave()
+    else if (told === undefined && membership.memberId !== undefined) await ask()
+    if (options.join !== undefined) {
+      const { folder } = options
+      joinListener = await startJoinListener({ ...options.join, folder, clusterToken: membership.clusterToken, client, keys, log })
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
   return {
     ...watch,
     name: membership.node,
@@ -231,19 +260,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Sup
       )
       return member
     },
-    async close() {
-      stopped = true
-      clearInterval(learning)
-      clearInterval(renewals)
-      await renewing
-      await learned
-      await watch.close()
-      await joinListener?.close()
-      await ledger.close()
-      await promoted
-      client.close()
-      await member.stop()
-    },
+    close,
   }
 }
 

@@ -1,4 +1,5 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -145,4 +146,18 @@ test.serial('a token that is wrong is refused, saying why', async (t) => {
   await t.throwsAsync(joinCluster(target, token, { ...node, peerUrl: 'http://x' }), { message: /must be https/ })
   await t.throwsAsync(joinCluster(target, token, { ...node, name: 'node-2' }), { message: /a node named node-2 already/ })
   await t.throwsAsync(stat(clusterPaths(target).membership), { code: 'ENOENT' })
+})
+
+test.serial('a node whose join listener cannot have its port leaves nothing running behind', async (t) => {
+  const [peer, client] = (await freePorts(2)) as [number, number]
+  const alone = join(folder, 'alone')
+  const [peerUrl, clientUrl] = [`https://127.0.0.1:${peer}`, `https://127.0.0.1:${client}`]
+  await initCluster(alone, { name: 'alone', peerUrl, clientUrl }, certify)
+  const taken = { host: '127.0.0.1', port: nodes[0]!.node.joinListener!.address.port, certify }
+  await t.throwsAsync(startClusterNode({ folder: alone, replica: memoryReplica(), join: taken }), { code: 'EADDRINUSE' })
+  const answers = await new Promise<boolean>((resolve) => {
+    const socket = connect(client, '127.0.0.1', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('close', () => socket.destroy())
+  })
+  t.false(answers, 'etcd still runs')
 })
