@@ -12,6 +12,7 @@ import {
   DeliveryBoard,
   EpochSecrets,
   epochSecretsOf,
+  GivenUpSecrets,
   neededDeliveries,
   OpenPartitions,
   type PartitionDefinition,
@@ -46,6 +47,8 @@ export interface NodeEpochs {
   readonly board: DeliveryBoard
   /** Makes the keys of a new software partition; it is not defined yet. */
   newPartition(name: string): Promise<SoftwarePartitionDefinition>
+  /** Removes a partition; the epoch secrets of one in software are destroyed, here at once and on the other nodes when they hear of it. @throws when a tenant lives in it */
+  removePartition(name: string): Promise<void>
   /** Begins to move a tenant to another partition, or finds that it was begun. */
   move(tenant: string, to: string): Promise<void>
   /** Begins a turn, or finds that one was begun. @returns the epoch that is turned to */
@@ -64,7 +67,15 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
   const board = new DeliveryBoard(ledger, replica, systemSpace)
   const told = (message: string) => log.info(message)
   const rootSecret = async () => (hasRoot(root.source) ? await root.secret() : undefined)
-  const secrets = new EpochSecrets({ files, settings, board, node, root: rootSecret, log: told })
+  const secrets = new EpochSecrets({
+    files,
+    settings,
+    board,
+    givenUp: new GivenUpSecrets(ledger, replica, systemSpace),
+    node,
+    root: rootSecret,
+    log: told,
+  })
   // Modules and PINs are the hsm process's alone, where there is one.
   const hsm = config.workers === 0 ? undefined : connectHsm(hsmSocket(folder))
   const partitions = new OpenPartitions(settings, openerOf(config, folder, root, hsm), tenantSpace)
@@ -149,6 +160,14 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
       } finally {
         secret.wipe()
       }
+    },
+    async removePartition(name) {
+      const definition = (await settings.current()).partitions.get(name)?.value
+      if (definition?.kind === 'software') await secrets.giveUp(definition)
+      await registry.removePartition(name)
+      await secrets
+        .look()
+        .catch((error: Error) => told(`the secrets of partition ${name}, which was removed, are destroyed later: ${error.message}`))
     },
     async move(tenant, to) {
       // What cannot be opened is found out before anything is begun.

@@ -82,8 +82,8 @@ export interface AdministeredNode {
   moveTenant(tenant: string, partition: string): Promise<void>
   /** How far a turn has come that is under way, on whichever node. */
   turnProgress(name: string): TurnProgress | undefined
-  /** After a PKCS #11 partition was removed. */
-  dropPartition(name: string): Promise<void>
+  /** Removes a partition, with the epoch secrets of one in software. @throws when a tenant lives in it */
+  removePartition(name: string): Promise<void>
   /** The tenant's objects as they are now. */
   objects(tenant: TenantId): Promise<ObjectStore>
   /** What is wrong with the stored record of an object that cannot be opened. @throws when it can be, or is not there */

@@ -29,8 +29,7 @@ export function partitionMethods(node: AdministeredNode): Record<string, AdminMe
         return await shown(node, name)
       } catch (error) {
         // What cannot be opened is not left behind: the name stays free for the next attempt.
-        await registry.removePartition(name)
-        await node.dropPartition(name)
+        await node.removePartition(name)
         throw error
       }
     },
@@ -44,9 +43,9 @@ export function partitionMethods(node: AdministeredNode): Record<string, AdminMe
     'partition.show': async (call) => await shown(node, checked(named, call).partition),
     'partition.remove': async (call) => {
       const { partition } = checked(named, call)
-      await registry.removePartition(partition)
-      await node.dropPartition(partition)
-      return { partition }
+      const kind = (await registry.listPartitions()).find(({ name }) => name === partition)?.kind
+      await node.removePartition(partition)
+      return { partition, kind }
     },
   }
 }

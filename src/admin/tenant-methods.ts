@@ -43,7 +43,7 @@ export function tenantMethods(node: AdministeredNode): Record<string, AdminMetho
       try {
         return await summary(node, await registry.addTenant(tenant, name, defined(policy)))
       } catch (error) {
-        await registry.removePartition(name)
+        await node.removePartition(name)
         throw error
       }
     },
@@ -119,7 +119,7 @@ async function dropOwnPartition(node: AdministeredNode, { id, partition }: Tenan
   const definition = await partitionNamed(node, partition)
   if (definition?.kind !== 'software' || definition.name !== id) return
   const others = (await node.registry.listTenants()).some((other) => other.partition === partition)
-  if (!others) await node.registry.removePartition(partition)
+  if (!others) await node.removePartition(partition)
 }
 
 async function partitionNamed({ registry }: AdministeredNode, name: string): Promise<PartitionDefinition | undefined> {

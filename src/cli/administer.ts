@@ -92,7 +92,10 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
       turnPartition: (name) => node.epochs.turn(name),
       moveTenant: (tenant, to) => node.epochs.move(tenant, to),
       turnProgress: (name) => node.epochs.progress.read(name),
-      dropPartition: () => tellHsm(node),
+      removePartition: async (name) => {
+        await node.epochs.removePartition(name)
+        await tellHsm(node)
+      },
       objects: async (tenant) => {
         await ledger.barrier()
         if (!registry.settings.view().tenants.has(tenant)) throw new Error(`tenant ${tenant} does not exist`)

@@ -10,6 +10,7 @@ import {
   ringSecrets,
 } from '../partitions/index.ts'
 import type { DeliveryBoard, DeliveryNotice } from './delivery-board.ts'
+import type { GivenUpSecrets } from './given-up-secrets.ts'
 import type { EpochDelivery, Settings, SoftwarePartitionDefinition } from './settings.ts'
 
 /** Finds the epoch secrets of a partition on this node: in their files, or delivered to it by another node with the definition. */
@@ -29,6 +30,8 @@ export interface EpochSecretsParts {
   readonly files: EpochSecretFiles
   readonly settings: Settings
   readonly board: DeliveryBoard
+  /** Of partitions that were removed. */
+  readonly givenUp: GivenUpSecrets
   /** This node's name; undefined for one that stands alone, which sends and is sent nothing. */
   readonly node: string | undefined
   /** A copy, which the caller wipes; undefined where this node has no root secret. */
@@ -64,6 +67,20 @@ export class EpochSecrets {
     return { secret, deliveries: others.map(({ key }) => sealedFor(key, partition, id, secret)) }
   }
 
+  /**
+   * Before a partition is removed: its secrets are destroyed on every node once no definition needs them any more, on one that is off
+   * when it is back.
+   */
+  async giveUp({ name, ring }: SoftwarePartitionDefinition): Promise<void> {
+    const { files, settings, givenUp } = this.#parts
+    const here = files.list().flatMap(({ partition, secretId }) => (partition === name ? [secretId] : []))
+    const all = [...ringSecrets(Buffer.from(ring, 'base64'), name).values(), ...here]
+    await givenUp.add(name, all)
+    await settings.current()
+    if (!all.every((id) => givenUp.of(name).includes(id)))
+      throw new Error(`it is not known whether it was noted that the secrets of partition ${name} are over; try again`)
+  }
+
   /** Does what there is to do. Calls while one is under way share it. */
   look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => {
@@ -86,7 +103,7 @@ export class EpochSecrets {
     if (node !== undefined) await this.#exchange(node, definitions)
     this.#destroyOver(listed, definitions)
     if (node !== undefined && this.#opensWhatIsOver(definitions)) {
-      files.renewDeliveryKey(earliestEpochs(definitions))
+      files.renewDeliveryKey(this.#standing(definitions))
       await this.#exchange(node, definitions)
     }
   }
@@ -98,7 +115,20 @@ export class EpochSecrets {
   #opensWhatIsOver(definitions: readonly SoftwarePartitionDefinition[]): boolean {
     const { files } = this.#parts
     const since = files.deliveryKeySince()
-    return files.deliveryKey() !== undefined && [...earliestEpochs(definitions)].some(([name, epoch]) => epoch > (since.get(name) ?? 1))
+    if (files.deliveryKey() === undefined) return false
+    return [...this.#standing(definitions)].some(([name, count]) => count > (since.get(name) ?? (name.startsWith(removed) ? 0 : 1)))
+  }
+
+  /** What a new delivery key opens nothing of: by a partition's name the epochs before this one, and so many secrets of partitions of the name that were removed. */
+  #standing(definitions: readonly SoftwarePartitionDefinition[]): ReadonlyMap<string, number> {
+    const over = [...this.#givenUp(definitions)].map(([name, ids]) => [`${removed}${name}`, ids.length] as const)
+    return new Map([...earliestEpochs(definitions), ...over])
+  }
+
+  /** The secrets of removed partitions, by their names. */
+  #givenUp(definitions: readonly SoftwarePartitionDefinition[]): ReadonlyMap<string, readonly string[]> {
+    const inUse = new Set(definitions.flatMap(({ name, ring }) => [...ringSecrets(Buffer.from(ring, 'base64'), name).values()]))
+    return new Map([...this.#parts.givenUp.all()].map(([name, ids]) => [name, ids.filter((id) => !inUse.has(id))]))
   }
 
   async #exchange(node: string, definitions: readonly SoftwarePartitionDefinition[]): Promise<void> {
@@ -106,7 +136,7 @@ export class EpochSecrets {
     const rootSecret = await root()
     if (rootSecret === undefined) return
     try {
-      const { publicKey } = files.deliveryKey() ?? files.renewDeliveryKey(earliestEpochs(definitions))
+      const { publicKey } = files.deliveryKey() ?? files.renewDeliveryKey(this.#standing(definitions))
       const wants = definitions.flatMap((definition) => this.#takeIn(definition))
       const notices = board.read(rootSecret)
       const own = notices.find((notice) => notice.node === node)
@@ -153,11 +183,17 @@ export class EpochSecrets {
   }
 
   /**
-   * Nothing of a partition is destroyed whose ring needs a secret that is not here: its definition may be an old one, of a store that was put
+   * What was given up with its partition, and what is of an epoch that is over. Nothing of a partition is destroyed whose ring needs a secret that is not here: its definition may be an old one, of a store that was put
    * back. For the same reason nothing of a later epoch is; and the secret of the next epoch is here before its ring.
    */
   #destroyOver(listed: readonly EpochSecretFile[], definitions: readonly SoftwarePartitionDefinition[]): void {
     const { files, log } = this.#parts
+    const givenUp = this.#givenUp(definitions)
+    for (const file of listed) {
+      if (givenUp.get(file.partition)?.includes(file.secretId) !== true) continue
+      files.destroy(file)
+      log(`partition ${file.partition} was removed: the secret of its epoch ${file.epoch} was destroyed`)
+    }
     for (const { name, ring, epoch = 1 } of definitions) {
       const needed = [...ringSecrets(Buffer.from(ring, 'base64'), name)]
       const isWhole = needed.every(([one, secretId]) => files.find({ partition: name, epoch: one, secretId }) !== undefined)
@@ -182,6 +218,9 @@ export class EpochSecrets {
     }
   }
 }
+
+/** No partition's name begins so. */
+const removed = 'removed/'
 
 /** By a partition's name, the earliest epoch that its ring has a secret of; rings from before there were any have none. */
 function earliestEpochs(definitions: readonly SoftwarePartitionDefinition[]): ReadonlyMap<string, number> {

@@ -4,6 +4,7 @@ export { authenticate, type Credential, narrowTo, passwordMark } from './credent
 export { DeliveryBoard } from './delivery-board.ts'
 export { EpochSecrets, epochSecretsOf, neededDeliveries } from './epoch-secrets.ts'
 export { type TurnDevice, type TurnParts, wrappedKeyOf } from './epoch-turn.ts'
+export { GivenUpSecrets } from './given-up-secrets.ts'
 export { type Holding, type Holdings, HoldingsBoard } from './holdings.ts'
 export { demand, Identities, type Identity, mayDo, type TrustFiles } from './identity.ts'
 export { type TenantId, tenantId } from './names.ts'

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
@@ -115,7 +115,10 @@ test.serial('migrate moves a tenant into a token: its keys are there, and are us
   t.like(await ask('partition', 'migrate', 'demo', 'vault'), { event: 'done', tenant: 'demo', partition: 'vault' })
   t.like(await ask('key', 'show', 'demo', id), { wrapped: { epoch: 1, mechanism: 'AES_KEY_WRAP_PAD' }, state: 'Active' })
   t.like(await ask('tenant', 'show', 'demo'), { partition: 'vault', objects: 1 })
+  const secrets = () => readdirSync(join(data, 'epoch-secrets')).filter((name) => name.startsWith('demo.'))
+  t.is(secrets().length, 1)
   t.like(await ask('partition', 'remove', 'demo'), { partition: 'demo' })
+  t.deepEqual(secrets(), [])
   const { stderr } = await tresor(['partition', 'migrate', 'demo', 'nope', '--data', data])
   t.regex(stderr, /partition nope does not exist/)
 })

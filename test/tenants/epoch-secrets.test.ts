@@ -13,7 +13,14 @@ import {
   newEpochSecret,
   ringSecrets,
 } from '../../src/partitions/index.ts'
-import { DeliveryBoard, EpochSecrets, epochSecretsOf, neededDeliveries, type SoftwarePartitionDefinition } from '../../src/tenants/index.ts'
+import {
+  DeliveryBoard,
+  EpochSecrets,
+  epochSecretsOf,
+  GivenUpSecrets,
+  neededDeliveries,
+  type SoftwarePartitionDefinition,
+} from '../../src/tenants/index.ts'
 import { Settings } from '../../src/tenants/settings.ts'
 import { memoryLedger } from '../support/memory-ledger.ts'
 
@@ -25,11 +32,12 @@ function cluster(name: string) {
   const { ledger, replica, space } = memoryLedger()
   const settings = new Settings(ledger, replica, space('system'))
   const board = new DeliveryBoard(ledger, replica, space('system'))
+  const givenUp = new GivenUpSecrets(ledger, replica, space('system'))
   const rootSecret = new Secret(randomBytes(32))
   const root = async () => new Secret(Buffer.from(rootSecret.expose()))
   const node = (at: string) => {
     const files = new EpochSecretFiles(join(folder, name, at))
-    return { files, secrets: () => new EpochSecrets({ files, settings, board, node: at, root, log: () => {} }) }
+    return { files, secrets: () => new EpochSecrets({ files, settings, board, givenUp, node: at, root, log: () => {} }) }
   }
   const definition = () => settings.view().partitions.get('bank')!.value as SoftwarePartitionDefinition
   const store = async (value: SoftwarePartitionDefinition) => {
@@ -61,6 +69,11 @@ function cluster(name: string) {
       const dropped = { ...definition(), ring: text(dropEpochs(ringOf(definition(), by.files))) }
       await store({ ...dropped, deliveries: neededDeliveries(dropped) })
       await by.secrets().look()
+    },
+    async remove(by: ReturnType<typeof node>) {
+      await by.secrets().giveUp(definition())
+      const view = settings.view()
+      await settings.commit(view, [{ kind: 'partition', id: 'bank', value: undefined, revision: view.partitions.get('bank')!.revision }])
     },
     /** What a copy of the definition opens for a node, by the epochs of its ring. */
     opened: ({ files }: ReturnType<typeof node>, value: SoftwarePartitionDefinition) =>
@@ -111,6 +124,39 @@ test('a delivery key stays as long as all that was delivered to it is needed', a
   t.not(next, key)
   await other.secrets().look()
   t.is(other.files.deliveryKey()?.publicKey, next)
+})
+
+test('the secrets of a partition that was removed are destroyed on every node, on one that was off when it is back; those of another are not', async (t) => {
+  const { node, define, definition, remove, opened } = cluster('removed')
+  const [first, second, off] = [node('first'), node('second'), node('off')]
+  const all = [first, second, off]
+  for (const one of all) await one.secrets().look()
+  await define(first)
+  for (const one of all) await one.secrets().look()
+  const old = definition()
+  t.is(old.deliveries?.length, 2, 'a copy of the definition has the secrets too, sealed for the others')
+  const other = newEpochSecret()
+  for (const { files } of all) files.keep({ partition: 'elsewhere', epoch: 1, secretId: epochSecretId(other) }, other)
+  // Noted alone, it is needed still.
+  await first.secrets().giveUp(old)
+  await second.secrets().look()
+  const openedBy = (value: SoftwarePartitionDefinition) => all.map((one) => opened(one, value))
+  t.deepEqual(openedBy(old), [[1], [1], [1]])
+  await remove(first)
+  for (const one of [first, second]) await one.secrets().look()
+  t.deepEqual(openedBy(old), [[], [], [1]])
+  // A new one of the same name is not that one.
+  await define(second)
+  for (const one of all) await one.secrets().look()
+  t.deepEqual(openedBy(old), [[], [], []])
+  t.deepEqual(openedBy(definition()), [[1], [1], [1]])
+  const key = off.files.deliveryKey()?.publicKey
+  await off.secrets().look()
+  t.is(off.files.deliveryKey()?.publicKey, key)
+  t.deepEqual(
+    all.map(({ files }) => files.list().filter(({ partition }) => partition === 'elsewhere').length),
+    [1, 1, 1],
+  )
 })
 
 test('what a killed process had not finished is destroyed before another one writes', (t) => {

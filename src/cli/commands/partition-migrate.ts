@@ -46,7 +46,7 @@ shows the rest when it is run again. Operations in parts that are under way when
     output.step('done', `tenant ${tenant} is in partition ${partition}`, { tenant, partition })
     output.line()
     output.line(
-      'Make a new backup: those from before hold its keys under the software partition. docs/hsm.md says how that partition is given up.',
+      'Make a new backup: those from before hold its keys under the software partition. When no tenant is left in that: tresor partition remove.',
     )
   },
 }

@@ -167,11 +167,19 @@ export const partitionRemove: Command = {
   name: 'partition remove',
   usage: 'NAME',
   summary: 'Forget a partition that holds no tenant; its token stays as it is.',
+  details: `The epoch secrets of a software partition are destroyed, on every node of a cluster (one that is off does it when it is back): from then on no copy
+of the store opens its keys. Copies of the folder epoch-secrets that lie elsewhere, as in backups, are yours to destroy.`,
   arity: [1, 1],
   options: {},
   async run(invocation) {
     const [partition] = invocation.arguments
-    await askNode(invocation, 'partition.remove', { partition })
-    invocation.output.step('removed', `partition ${partition}`, { partition })
+    const { kind } = await askNode<{ readonly kind: string }>(invocation, 'partition.remove', { partition })
+    const { output } = invocation
+    output.step('removed', `partition ${partition}`, { partition })
+    if (kind !== 'software') return
+    output.line()
+    output.line(
+      'Its epoch secrets are destroyed, on other nodes within seconds, on one that is off when it is back. Destroy those in backups.',
+    )
   },
 }
