@@ -148,17 +148,23 @@ class SoftwarePartition implements Partition {
 
   async deriveKey(base: KeyReference, mechanism: DeriveMechanism, type: KeyType, policy: KeyPolicy): Promise<WrappedKey> {
     const size = secretKeySize(this.name, type)
-    const value = this.#unwrap(base.key)
-    const data = this.#derivationData(mechanism)
     const name = deriveName(base.key.type?.algorithm ?? 'AES', mechanism)
     const held = () => this.#hold(base)
+    const opened: Buffer[] = []
+    const open = (key: WrappedKey) => {
+      const value = this.#unwrap(key)
+      opened.push(value)
+      return value
+    }
     try {
+      const value = open(base.key)
+      const data = derivationData(mechanism, open)
       const derived = await derive({ partition: this.name, name, mechanism, held, value, data }, size)
       const wrapped = this.#wrap({ kind: 'secret', type, policy }, derived)
       derived.fill(0)
       return wrapped
     } finally {
-      value.fill(0)
+      for (const value of opened) value.fill(0)
     }
   }
 
@@ -174,10 +180,11 @@ class SoftwarePartition implements Partition {
       checkRevealable(policy)
       return { kind, type, value: new Secret(held.key.export()) }
     }
-    const value = this.#unwrap(reference.key)
-    checkRevealable(policy)
-    if (kind === 'secret') this.#keep(reference, value)
-    return { kind, type, value: new Secret(value) }
+    return this.#withValue(reference.key, (value) => {
+      checkRevealable(policy)
+      if (kind === 'secret') this.#keep(reference, value)
+      return { kind, type, value: new Secret(Buffer.from(value)) }
+    })
   }
 
   async encrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array): Promise<Ciphertext> {
@@ -205,15 +212,13 @@ class SoftwarePartition implements Partition {
   }
 
   async wrapKey(target: KeyReference, wrappingKey: KeyReference, mechanism: WrapMechanism): Promise<Uint8Array> {
-    const value = this.#unwrap(target.key)
-    checkExtractable(target.key.policy)
-    const held = this.#hold(wrappingKey)
-    const wrapped =
-      'wrap' in mechanism
+    return this.#withValue(target.key, (value) => {
+      checkExtractable(target.key.policy)
+      const held = this.#hold(wrappingKey)
+      return 'wrap' in mechanism
         ? wrap(mechanism.wrap, this.#wrappingKey(held, mechanism), value)
         : wrapByCipher(this.name, held, mechanism, value)
-    value.fill(0)
-    return wrapped
+    })
   }
 
   async unwrapKey(
@@ -237,22 +242,14 @@ class SoftwarePartition implements Partition {
   }
 
   async rewrap(key: WrappedKey): Promise<WrappedKey> {
-    if (key.epoch === this.#epoch) return key
-    const value = this.#unwrap(key)
-    try {
-      return this.#wrap(key, value)
-    } finally {
-      value.fill(0)
-    }
+    return key.epoch === this.#epoch ? key : this.#withValue(key, (value) => this.#wrap(key, value))
   }
 
   async handOver(key: WrappedKey, transport: KeyReference): Promise<{ readonly wrapped: Uint8Array } | PlainKey> {
-    const value = this.#unwrap(key)
     const { kind, type } = key
-    if (kind === 'public' || kind === 'data') return { kind, type, value: new Secret(value) }
-    const wrapped = wrap('AES-KEY-WRAP-PAD', keyOf(this.#hold(transport), 'secret', 'AES-KEY-WRAP-PAD'), value)
-    value.fill(0)
-    return { wrapped }
+    if (kind === 'public' || kind === 'data') return { kind, type, value: new Secret(this.#unwrap(key)) }
+    const by = keyOf(this.#hold(transport), 'secret', 'AES-KEY-WRAP-PAD')
+    return { wrapped: this.#withValue(key, (value) => wrap('AES-KEY-WRAP-PAD', by, value)) }
   }
 
   async hash(hash: HashName, data: Uint8Array): Promise<Uint8Array> {
@@ -264,10 +261,7 @@ class SoftwarePartition implements Partition {
   }
 
   async digest(key: KeyReference, hash: HashName): Promise<Uint8Array> {
-    const value = this.#unwrap(key.key)
-    const digest = createHash(this.#hashName(hash)).update(value).digest()
-    value.fill(0)
-    return digest
+    return this.#withValue(key.key, (value) => createHash(this.#hashName(hash)).update(value).digest())
   }
 
   async sealRecord(record: Uint8Array): Promise<Uint8Array> {
@@ -293,11 +287,7 @@ class SoftwarePartition implements Partition {
 
   #hold(reference: KeyReference): HeldKey {
     const held = this.#held.get(reference.handle)
-    if (held !== undefined) return held
-    const value = this.#unwrap(reference.key)
-    const taken = this.#keep(reference, value)
-    value.fill(0)
-    return taken
+    return held ?? this.#withValue(reference.key, (value) => this.#keep(reference, value))
   }
 
   #keep({ handle, key: { kind, type, policy } }: KeyReference, value: Uint8Array): HeldKey {
@@ -319,6 +309,16 @@ class SoftwarePartition implements Partition {
     return { kind, type, policy, bytes, mechanism: envelopeMechanism(kind), epoch: this.#epoch }
   }
 
+  /** Runs an action on the plain value, which is wiped after it. */
+  #withValue<T>(key: WrappedKey, action: (value: Buffer) => T): T {
+    const value = this.#unwrap(key)
+    try {
+      return action(value)
+    } finally {
+      value.fill(0)
+    }
+  }
+
   /** The caller wipes it. */
   #unwrap(key: WrappedKey): Buffer {
     const kek = this.#keks.get(key.epoch)
@@ -328,12 +328,6 @@ class SoftwarePartition implements Partition {
       `Partition ${this.name} holds no KEK of epoch ${key.epoch} for ${key.mechanism}: the key was made in another partition, or its epoch is over.`,
       { retry: 'newer-view' },
     )
-  }
-
-  #derivationData(mechanism: DeriveMechanism): Uint8Array {
-    if (mechanism.derive === 'ECDH') return this.#unwrap(mechanism.publicKey.key)
-    if (!('data' in mechanism)) return new Uint8Array()
-    return 'key' in mechanism.data ? this.#unwrap(mechanism.data.key) : mechanism.data
   }
 
   #wrappingKey(held: HeldKey, mechanism: WrapMechanism): KeyObject {
@@ -354,6 +348,13 @@ const publicKeyPolicy: KeyPolicy = { sensitive: false, extractable: true }
 
 /** What a KeyObject and its map entry cost beside the key's bytes, roughly. */
 const entryOverhead = 512
+
+/** What a method works on, given or opened. */
+function derivationData(mechanism: DeriveMechanism, open: (key: WrappedKey) => Uint8Array): Uint8Array {
+  if (mechanism.derive === 'ECDH') return open(mechanism.publicKey.key)
+  if (!('data' in mechanism)) return new Uint8Array()
+  return 'key' in mechanism.data ? open(mechanism.data.key) : mechanism.data
+}
 
 function takeKey(bytes: Uint8Array): KeyObject {
   const key = createSecretKey(bytes)
