@@ -23,14 +23,20 @@ export async function makeKeys(name: string, definition: Omit<TokenOptions, 'nam
       `${module} has no token ${token}; ${labels.length === 0 ? 'it has none yet' : `it has: ${labels.join(', ')}`}. To make it from a blank one: --init`,
     )
   }
+  const opens = async () => {
+    const partition = await openPkcs11Partition({ name, ...definition }).catch(() => undefined)
+    await partition?.close()
+    return partition !== undefined
+  }
+  if (await opens()) return false
   try {
-    const partition = await openPkcs11Partition({ name, ...definition })
-    await partition.close()
-    return false
-  } catch {
     // Whatever else is wrong than missing keys is met again here, and told.
     await createPkcs11Partition({ name, ...definition }, carrying)
     return true
+  } catch (error) {
+    // At another node they may have been made in the same moment.
+    if (await opens()) return false
+    throw error
   }
 }
 

@@ -48,6 +48,11 @@ export function isLost(error: unknown): boolean {
   return cause instanceof DeviceFailure && cause.code !== undefined && lost.has(cause.code)
 }
 
+/** Whether a call failed with this CKR_* number. */
+export function isOfCode(error: unknown, code: number): boolean {
+  return error instanceof KmipError && codeOf(error.cause) === code
+}
+
 /** What a token answers to a PIN that it does not take. */
 export const pinRefusals: ReadonlySet<number> = new Set([
   ckr.PIN_INCORRECT,

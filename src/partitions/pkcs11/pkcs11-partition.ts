@@ -29,6 +29,7 @@ import { tokenCipher, tokenWrap } from './ciphers.ts'
 import { ckm } from './constants.ts'
 import { deriveObject } from './derive.ts'
 import type { Doing } from './device-error.ts'
+import { makeFirstKeys } from './first-keys.ts'
 import { newPairObjects, newSecretObject } from './generate.ts'
 import { checkCurve, checkLength, isAligned, withoutFill } from './keepable-keys.ts'
 import { LentKeys } from './lent-keys.ts'
@@ -56,12 +57,7 @@ export interface Pkcs11PartitionOptions extends TokenOptions {
  * @throws KmipError GeneralFailure when the token cannot be opened or has such keys already.
  */
 export async function createPkcs11Partition(options: TokenOptions, carrying: Carrying = 'stays'): Promise<void> {
-  const token = await Token.open({ ...options, sessions: 1 })
-  try {
-    await TokenKeys.create(token, carrying)
-  } finally {
-    await token.close()
-  }
+  await makeFirstKeys(options, carrying)
 }
 
 const publicKeyPolicy: KeyPolicy = { sensitive: false, extractable: true }

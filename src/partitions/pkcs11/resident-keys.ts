@@ -9,6 +9,7 @@ import { codeOf } from './device-session.ts'
 import { newPairObjects } from './generate.ts'
 import type { LentObject } from './held-objects.ts'
 import { keyTypeOf, makingOf } from './mechanisms.ts'
+import { presentObjects } from './present-objects.ts'
 import { attributes, residentLabel, residentPrivateTemplate, residentSecretTemplate } from './template.ts'
 import type { Token } from './token.ts'
 import type { TokenKeys } from './token-keys.ts'
@@ -60,8 +61,7 @@ export class ResidentKeys {
   }
 
   async list(): Promise<readonly Uint8Array[]> {
-    const objects = await this.#token.find({ LABEL: residentLabel, TOKEN: true })
-    return Promise.all(objects.map((object) => this.#token.attribute(object, 'ID')))
+    return (await presentObjects(this.#token, { LABEL: residentLabel, TOKEN: true }, 'ID')).map(({ value }) => value)
   }
 
   async destroy(name: Uint8Array): Promise<void> {
@@ -91,6 +91,7 @@ export class ResidentKeys {
     throw new KmipError(
       'GeneralFailure',
       `The token of partition ${this.#token.name} has ${object === undefined ? 'no' : others.length + 1} resident keys ${name.toString('hex')}: the key was destroyed or copied there, or this is another token.`,
+      { retry: 'another-node' },
     )
   }
 

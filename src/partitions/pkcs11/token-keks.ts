@@ -1,6 +1,7 @@
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { ckk, ckm, cko } from './constants.ts'
 import type { Handle, Template } from './cryptoki.ts'
+import { presentObjects } from './present-objects.ts'
 import { type AttributeName, attributes } from './template.ts'
 import type { Token } from './token.ts'
 
@@ -14,39 +15,44 @@ export interface FoundKeys {
   readonly integrityKey: Handle | undefined
 }
 
-/** @throws KmipError GeneralFailure when two KEKs are of one epoch: what is under the one is not under the other. */
+/** @throws KmipError GeneralFailure when two are the same one by their names: what is under the one is not under the other. */
 export async function findKeys(token: Token): Promise<FoundKeys> {
   const keks = new Map<number, Handle>()
   let integrityKey: Handle | undefined
-  for (const object of await token.find({ CLASS: cko.SECRET_KEY, TOKEN: true })) {
-    const label = (await token.attribute(object, 'LABEL')).toString('utf8')
-    if (label === integrityLabel) integrityKey = object
+  for (const { object, value } of await presentObjects(token, { CLASS: cko.SECRET_KEY, TOKEN: true }, 'LABEL')) {
+    const label = value.toString('utf8')
+    if (label === integrityLabel) {
+      if (integrityKey !== undefined) throw hasTwo(token, label)
+      integrityKey = object
+    }
     const epoch = label.startsWith(kekLabel) ? Number(label.slice(kekLabel.length)) : 0
     if (!Number.isInteger(epoch) || epoch <= 0) continue
-    if (keks.has(epoch)) {
-      throw new KmipError(
-        'GeneralFailure',
-        `The token of partition ${token.name} has two keys ${label}. Find out which one keys are wrapped under, and remove the other with the vendor's tool.`,
-      )
-    }
+    if (keks.has(epoch)) throw hasTwo(token, label)
     keks.set(epoch, object)
   }
   return { keks, integrityKey }
+}
+
+function hasTwo(token: Token, label: string): KmipError {
+  return new KmipError(
+    'GeneralFailure',
+    `The token of partition ${token.name} has two keys ${label}. Find out which one keys are wrapped under, and remove the other with the vendor's tool.`,
+  )
 }
 
 /** Whether a partition's own keys may leave its token: never, or wrapped under a key that the token's security officer trusts. */
 export type Carrying = 'stays' | 'carried'
 
 /** For MACs only. */
-export async function makeIntegrityKey(token: Token, carrying: Carrying): Promise<void> {
+export async function makeIntegrityKey(token: Token, carrying: Carrying): Promise<Handle> {
   const template = { ...inside, ...leaving[carrying], ...integrityKeyForm }
-  await token.generate(doing(token), ckm.GENERIC_SECRET_KEY_GEN, attributes(template))
+  return await token.generate(doing(token), ckm.GENERIC_SECRET_KEY_GEN, attributes(template))
 }
 
 /** For wrapping only. All KEKs of a token may leave it, or none: as its integrity key. */
-export async function makeKek(token: Token, epoch: number): Promise<void> {
+export async function makeKek(token: Token, epoch: number): Promise<Handle> {
   const template = { ...inside, ...leaving[await carryingOf(token)], ...kekForm(epoch) }
-  await token.generate(doing(token), ckm.AES_KEY_GEN, attributes(template))
+  return await token.generate(doing(token), ckm.AES_KEY_GEN, attributes(template))
 }
 
 export async function carryingOf(token: Token): Promise<Carrying> {

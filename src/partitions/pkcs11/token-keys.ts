@@ -11,9 +11,8 @@ import { newPairObjects } from './generate.ts'
 import { keyTypeOf, privateKeyType, type TokenWays } from './mechanisms.ts'
 import { attributes, derivingTemplate, type Leave, privateTemplate, secretTemplate } from './template.ts'
 import type { Token } from './token.ts'
-import { type Carrying, destroyKeks, findKeys, makeIntegrityKey, makeKek } from './token-keks.ts'
+import { destroyKeks, findKeys, makeKek } from './token-keks.ts'
 import { tryOut } from './trials.ts'
-import { demandTrustedWrapping } from './trusted-wrapping.ts'
 
 const macLength = 32
 /** AES-256 under key wrap with padding. */
@@ -53,20 +52,6 @@ export class TokenKeys {
     this.#integrityKey = integrityKey
     this.#wrapName = wrapName
     this.#carrier = carrier
-  }
-
-  /** Makes the keys of a new partition, for wrapping and MACs only. @throws KmipError when they are there already, or may not be carried from there. */
-  static async create(token: Token, carrying: Carrying): Promise<void> {
-    const { keks, integrityKey } = await findKeys(token)
-    if (keks.size > 0 || integrityKey !== undefined) {
-      throw new KmipError(
-        'GeneralFailure',
-        `The token of partition ${token.name} has Tresor's keys already. Open it, or use a blank token.`,
-      )
-    }
-    if (carrying === 'carried') await demandTrustedWrapping(token)
-    await makeIntegrityKey(token, carrying)
-    await makeKek(token, 1)
   }
 
   /**
