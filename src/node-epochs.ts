@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from './config.ts'
 import { type DataFolder, hsmSocket } from './node-files.ts'
@@ -51,7 +52,7 @@ export interface NodeEpochs {
   removePartition(name: string): Promise<void>
   /** Begins to move a tenant to another partition, or finds that it was begun. */
   move(tenant: string, to: string): Promise<void>
-  /** Begins a turn, or finds that one was begun. @returns the epoch that is turned to */
+  /** Begins a turn, or finds that one was begun. @returns the epoch that is turned to, unless its maker is lost: then it is a later one */
   turn(partition: string): Promise<number>
   close(): Promise<void>
 }
@@ -122,6 +123,7 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
     spaceOf: tenantSpace,
     progress,
     device,
+    maker: randomUUID(),
     open,
     share: turnShare,
     moving: async (tenant) => await partitions.contextOf({ tenant: tenantId(tenant) }).partition(),

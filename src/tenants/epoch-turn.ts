@@ -25,6 +25,8 @@ export interface TurnParts {
   readonly spaceOf: (tenant: TenantId) => Space
   readonly progress: TurnProgressStore
   readonly device: TurnDevice
+  /** Tells this process from all others, its own earlier runs too. */
+  readonly maker: string
   /** The partition as it is defined now. */
   readonly open: (name: string) => Promise<Partition>
   /** Whether a tenant has something under an earlier epoch than this one that is not re-wrapped, but needed once more in a short while. */
@@ -40,17 +42,25 @@ export interface TurnParts {
  * @throws when something fails; what was done stays done
  */
 export async function runTurn(parts: TurnParts, partition: string, signal: AbortSignal): Promise<void> {
+  let isLate = false
   for (;;) {
     signal.throwIfAborted()
     const view = await parts.settings.current()
     const entry = view.partitions.get(partition)
     const turn = entry?.value.turn
-    if (entry === undefined || turn === undefined) return
+    if (entry === undefined || turn === undefined) {
+      // What was made after another had taken over, and came to its end.
+      if (entry !== undefined && isLate) await parts.device.destroy(entry.value)
+      return
+    }
     const next = await steps[turn.phase](parts, { definition: entry.value, turn, revision: entry.revision, signal })
     if (next === undefined) continue
     const change = { kind: 'partition', id: partition, value: next, revision: entry.revision } as const
     // A conflict means that another setting was changed meanwhile: the phase is looked at anew.
-    if ((await parts.settings.commit(view, [change])) === 'conflict') continue
+    if ((await parts.settings.commit(view, [change])) === 'conflict') {
+      isLate ||= turn.phase === 'making'
+      continue
+    }
     parts.log(said(next))
   }
 }
@@ -64,7 +74,8 @@ interface Step {
 
 /** What each phase does: the definition to go on with, undefined when it must be looked at anew. */
 const steps: Readonly<Record<EpochTurn['phase'], (parts: TurnParts, step: Step) => Promise<PartitionDefinition | undefined>>> = {
-  async making({ device }, { definition, turn }) {
+  async making({ device, maker }, { definition, turn }) {
+    if (turn.maker !== maker) return { ...definition, turn: { ...turn, maker, to: turn.maker === undefined ? turn.to : turn.to + 1 } }
     return { ...(await device.make(definition, turn.to)), epoch: turn.to, turn: { ...turn, phase: 'rewrapping' } }
   },
   async rewrapping(parts, step) {
@@ -158,6 +169,7 @@ export function wrappedKeyOf({ kind, algorithm, length, curve, sensitive, extrac
 
 function said({ name, epoch, turn }: PartitionDefinition): string {
   if (turn === undefined) return `partition ${name} is at epoch ${epoch}; the keys of earlier epochs are destroyed`
+  if (turn.phase === 'making') return `partition ${name}: the KEK of epoch ${turn.to} is made here`
   if (turn.phase === 'rewrapping') return `partition ${name}: new keys are wrapped under epoch ${epoch}, and stored ones are re-wrapped`
   return `partition ${name}: no stored key lies under an earlier epoch than ${epoch}`
 }

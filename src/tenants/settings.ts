@@ -63,6 +63,11 @@ export interface PartitionEpochs {
 export interface EpochTurn {
   readonly phase: 'making' | 'rewrapping' | 'destroying'
   readonly to: number
+  /**
+   * Who makes the KEK, before any is made. Who takes over begins with the next epoch: what the one before may still make, late, is then the KEK
+   * of an epoch that never was, and no two are of one.
+   */
+  readonly maker?: string
   /** ISO 8601. */
   readonly startedAt: string
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { TestFn } from 'ava'
 import { decodeRecord, splitSeal } from '../../src/store/index.ts'
 import { runTurn } from '../../src/tenants/epoch-turn.ts'
+import type { TurnDevice, TurnParts } from '../../src/tenants/index.ts'
 import { type TurningKind, TurningTenant } from '../support/turning-partition.ts'
 
 const never = new AbortController().signal
@@ -110,9 +111,45 @@ export function epochTurnContract(test: TestFn, kind: TurningKind, name: string)
       ids.push(await tenant.create())
     }
     t.true(stops > 2, `${stops}`)
-    t.deepEqual(new Set(epochs(tenant)), new Set([2]))
+    // The maker of the KEK of epoch 2 was stopped: who came after it made that of an epoch of its own.
+    t.deepEqual(new Set(epochs(tenant)), new Set([3]))
     t.is(epochs(tenant).length, ids.length)
   })
+
+  for (const [when, until] of [
+    ['while the turn goes on', 'rewrapping'],
+    ['when the turn is over', 'over'],
+  ] as const)
+    test(`${name}: who is taken over and makes its KEK late, ${when}, makes that of an epoch that never was, and it goes`, async (t) => {
+      const tenant = await newTenant()
+      t.teardown(() => tenant.remove())
+      const id = await tenant.create()
+      const value = await tenant.reveal(id)
+      await begin(tenant)
+      const { parts } = tenant
+      const stop = new AbortController()
+      const other: TurnParts = {
+        ...parts,
+        maker: 'another',
+        log: (message) => until !== 'over' && message.includes('re-wrapped') && stop.abort(),
+      }
+      const late: TurnDevice = {
+        ...parts.device,
+        make: async (definition, to) => {
+          t.is(to, 2)
+          await runTurn(other, tenant.name, stop.signal).catch((error: Error) => t.is(error.name, 'AbortError'))
+          return await parts.device.make(definition, to)
+        },
+      }
+      // In software the ring that it would add to does not open any more.
+      await runTurn({ ...parts, device: late }, tenant.name, never).catch((error: Error) =>
+        t.regex(error.message, /^The secret of epoch 1 /),
+      )
+      const { epoch, turn: left } = (await tenant.registry.listPartitions())[0]!
+      t.deepEqual([epoch, left, epochs(tenant)], [3, undefined, [3]])
+      t.is((await (await tenant.partitions.open(tenant.name)).describe()).details.epochs, '3')
+      t.is(await tenant.reveal(id), value)
+    })
 
   test(`${name}: a key that was destroyed before the turn cannot be had from a copy of the store from before it`, async (t) => {
     let tenant = await newTenant()

@@ -137,7 +137,8 @@ export class TurningTenant {
     this.partitions = new OpenPartitions(settings, kind.open, tenantSpace)
     const open = (name: string) => this.partitions.open(name)
     const progress = new TurnProgressStore(ledger, replica, systemSpace)
-    this.parts = { ledger, replica, settings, spaceOf: tenantSpace, progress, device: kind.device(open), open, share: 1, log: () => {} }
+    const device = kind.device(open)
+    this.parts = { ledger, replica, settings, spaceOf: tenantSpace, progress, device, maker: randomUUID(), open, share: 1, log: () => {} }
   }
 
   static async make(kind: TurningKind, name: string): Promise<TurningTenant> {

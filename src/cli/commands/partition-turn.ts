@@ -8,6 +8,7 @@ interface TurnState {
   readonly turn: {
     readonly phase: 'making' | 'rewrapping' | 'destroying'
     readonly to: number
+    readonly startedAt: string
     readonly seen: number
     readonly total: number
     readonly rewrapped: number
@@ -29,15 +30,19 @@ until it is restored or given up: key give-up.`,
   options: {},
   async run(invocation) {
     const [partition] = invocation.arguments
-    const { to } = await askNode<{ to: number }>(invocation, 'partition.turn', { partition })
-    const told = new Telling(invocation, to)
+    await askNode(invocation, 'partition.turn', { partition })
+    const told = new Telling(invocation)
+    let begun: string | undefined
     for (;;) {
-      const state = await askNode<TurnState>(invocation, 'partition.turn-state', { partition })
-      told.tell(state)
-      if (state.turn === null || state.turn.to !== to) break
+      const { epoch, turn } = await askNode<TurnState>(invocation, 'partition.turn-state', { partition })
+      begun ??= turn?.startedAt
+      if (turn === null || turn.startedAt !== begun) {
+        invocation.output.step('epoch', `${epoch}; the keys of earlier epochs are destroyed`, { partition, epoch })
+        break
+      }
+      told.tell(turn)
       await sleep(pollMilliseconds)
     }
-    invocation.output.step('epoch', `${to}; the keys of earlier epochs are destroyed`, { partition, epoch: to })
     invocation.output.line()
     invocation.output.line('Make a new backup: those from before the turn cannot be opened any more.')
   },
@@ -46,23 +51,19 @@ until it is restored or given up: key give-up.`,
 /** Says each thing once, and how far the re-wrapping is at each tenth. */
 class Telling {
   readonly #invocation: Invocation
-  readonly #to: number
   readonly #stuck: StuckTelling
   #phase: string | undefined
   #problem: string | undefined
   #tenth = -1
 
-  constructor(invocation: Invocation, to: number) {
+  constructor(invocation: Invocation) {
     this.#invocation = invocation
-    this.#to = to
     this.#stuck = new StuckTelling(invocation.output)
   }
 
-  tell({ turn }: TurnState): void {
-    if (turn === null) return
+  tell({ phase, to, seen, total, rewrapped, problem, stuck }: NonNullable<TurnState['turn']>): void {
     const { output } = this.#invocation
-    const { phase, seen, total, rewrapped, problem, stuck } = turn
-    if (phase !== this.#phase) output.step(phase, this.#said[phase], { epoch: this.#to })
+    if (phase !== this.#phase) output.step(phase, this.#said[phase], { epoch: to })
     this.#phase = phase
     this.#stuck.tell(stuck)
     if (problem !== undefined && problem !== this.#problem) output.step('waits', problem, { problem })
