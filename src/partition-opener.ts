@@ -1,3 +1,4 @@
+import { KmipError } from '../spec/kmip-error.ts'
 import type { Config } from './config.ts'
 import type { DataFolder } from './node-files.ts'
 import type { NodeRoot } from './node-root.ts'
@@ -59,7 +60,9 @@ async function awaitRemote(partition: Partition): Promise<Partition> {
       await partition.describe()
       return partition
     } catch (error) {
-      if (attempt === remoteAttempts) throw error
+      // What its token lacks comes from another node's, and not in a moment.
+      const isOfToken = error instanceof KmipError && error.retry === 'another-node'
+      if (isOfToken || attempt === remoteAttempts) throw error
       await new Promise((resolve) => setTimeout(resolve, remotePause))
     }
   }
