@@ -33,8 +33,8 @@ interface Waiter {
 export class ReadBarrier {
   readonly #options: ReadBarrierOptions
   readonly #waiting = new Set<Waiter>()
-  /** Who came since the last read started. */
-  #came: Waiter[] = []
+  /** Whose read is still to start. */
+  #came = new Set<Waiter>()
   #reads = 0
   /** When reads began to fail without one that succeeded since. */
   #failingSince: number | undefined
@@ -104,26 +104,40 @@ export class ReadBarrier {
       }, patience)
       const waiter = { resolve, reject, timer }
       this.#waiting.add(waiter)
-      this.#came.push(waiter)
-      if (this.#reads < readsUnderWay) void this.#readWhileAwaited()
+      this.#came.add(waiter)
+      this.#startRead(0)
     })
   }
 
   /** Reads overlap, so that who comes while one is under way does not wait for its end; and are few, since each costs the members work. */
-  async #readWhileAwaited(): Promise<void> {
+  #startRead(beside: 0 | 1): void {
+    if (this.#reads < readsUnderWay) void this.#readWhileAwaited(beside)
+  }
+
+  /** @param beside 1 for a first read at the member after the preferred one */
+  async #readWhileAwaited(beside: 0 | 1): Promise<void> {
     this.#reads++
     // Who comes in the same turn of the loop shares the read.
     await nextTurn()
-    while (this.#came.length > 0) {
+    for (let other = beside; this.#came.size > 0; other = 0) {
       const came = this.#came
-      this.#came = []
-      const revision = await this.#read()
+      this.#came = new Set()
+      const again = () => {
+        for (const waiter of came) if (this.#waiting.has(waiter)) this.#came.add(waiter)
+      }
+      const late = setTimeout(() => {
+        again()
+        this.#startRead(1)
+      }, lateMilliseconds)
+      const revision = await this.#read(other)
+      clearTimeout(late)
       if (revision === undefined) {
-        this.#came.push(...came.filter((waiter) => this.#waiting.has(waiter)))
+        again()
         await sleep(retryMilliseconds)
         continue
       }
       for (const waiter of came) {
+        this.#came.delete(waiter)
         if (!this.#waiting.delete(waiter)) continue
         clearTimeout(waiter.timer)
         waiter.resolve(revision)
@@ -133,9 +147,9 @@ export class ReadBarrier {
   }
 
   /** Undefined when it failed. */
-  async #read(): Promise<Revision | undefined> {
+  async #read(beside: 0 | 1): Promise<Revision | undefined> {
     const { client, keys } = this.#options
-    const endpoint = client.preferred
+    const endpoint = (client.preferred + beside) % client.endpoints.length
     const started = performance.now()
     try {
       const response = await client.quickRange({ key: keys.head, limit: 1 }, { deadline: freshReadMilliseconds, endpoint })
@@ -165,7 +179,7 @@ export class ReadBarrier {
   }
 
   #rejectAll(error: KmipError): void {
-    this.#came = []
+    this.#came.clear()
     for (const { timer, reject } of this.#waiting) {
       clearTimeout(timer)
       reject(error)
@@ -197,6 +211,8 @@ function nextTurn(): Promise<void> {
 
 const readsUnderWay = 2
 const retryMilliseconds = 20
+/** A read that has no answer by then may be lost with a member that died or stands still: another member is asked beside it. */
+const lateMilliseconds = 100
 const silenceMilliseconds = 600
 /** How long a request waits where others have waited in vain. */
 const promptMilliseconds = 250
