@@ -1,80 +1,11 @@
-import type { EnumerationValue } from '../../spec/enumerations.ts'
-import type { StructureValue } from '../../spec/values.ts'
 import { curves } from './curves.ts'
 import { hashes, hashNames } from './hashes.ts'
-import type {
-  AlgorithmName,
-  CipherMechanism,
-  CurveName,
-  DeriveMechanism,
-  HashName,
-  MacMechanism,
-  MechanismName,
-  SignMechanism,
-} from './partition.ts'
+import type { Asked, MechanismRow, SoftwareWay, TokenWay } from './mechanism-row.ts'
+import type { AlgorithmName, CurveName, DeriveMechanism, HashName, MechanismName } from './partition.ts'
 import { ckf, ckk, ckm } from './pkcs11/constants.ts'
 import { symmetricKeys } from './symmetric-lengths.ts'
 
-/** The Cryptographic Parameters that ask for a mechanism, beside the key's algorithm (KMIP 2.1 §4.16). */
-type Asked = Pick<
-  StructureValue<'CryptographicParameters'>,
-  'blockCipherMode' | 'paddingMethod' | 'digitalSignatureAlgorithm' | 'hashingAlgorithm'
-> & { readonly derivationMethod?: EnumerationValue<'DerivationMethod'> }
-
-/** How a software partition has it: OpenSSL's ciphers by the key's length in bytes, its hash or curve; or what else decides. */
-export type SoftwareWay =
-  | { readonly ciphers: Readonly<Record<number, string>> }
-  | { readonly hash: string }
-  | { readonly curve: string }
-  | 'always'
-  | 'with implicit rejection'
-  | 'without implicit rejection'
-
-/** How a token has it. */
-export interface TokenWay {
-  /** CKM_* */
-  readonly mechanism: number
-  /** CKF_*: what the token must be able to do with it. */
-  readonly flag: number
-  /** The mechanism that also pads the data, as PKCS #5 does. */
-  readonly padded?: number
-  /** What builds its parameter, in `pkcs11/mechanism-parameters.ts`; none unless told. */
-  readonly parameter?: 'iv' | 'counter' | 'gcm' | 'ccm' | 'chacha20' | 'oaep' | 'pss' | 'ecdh' | 'aesData' | 'desData'
-  /** CKK_* of the keys that it makes or takes, where that is not the key type of their algorithm. */
-  readonly keyType?: number
-  /** Bits of the keys that it makes, which the token must allow. */
-  readonly bits?: number
-  /** What else it needs. */
-  readonly also?: { readonly mechanism: number; readonly flag: number }
-}
-
-interface Common {
-  /** As Query's description of a partition, `partition show` and refusals print it. */
-  readonly name: MechanismName
-  /** The Cryptographic Algorithms of the keys that it takes or makes; none for a hash. */
-  readonly keys: readonly AlgorithmName[]
-  readonly kmip: Asked
-  readonly software?: SoftwareWay
-  /** The first of them that a token has is the one that is used. */
-  readonly token?: readonly TokenWay[]
-}
-
-/** One mechanism: what it may be asked to do, and all that each side calls it. */
-export type MechanismRow = Common &
-  (
-    | {
-        readonly does: 'encrypt'
-        readonly cipher: CipherMechanism['cipher']
-        /** Bytes of the IV that the server makes; a block of the cipher, or none. */
-        readonly iv: 'none' | 'block' | number
-      }
-    | { readonly does: 'wrap'; readonly wrap: 'AES-KEY-WRAP' | 'AES-KEY-WRAP-PAD' | CipherMechanism['cipher'] }
-    | { readonly does: 'sign'; readonly scheme: SignMechanism['scheme']; readonly hash?: HashName }
-    | { readonly does: 'mac'; readonly mac: MacMechanism['mac']; readonly hash?: HashName }
-    | { readonly does: 'hash'; readonly hash: HashName }
-    | { readonly does: 'derive'; readonly derive: DeriveMechanism['derive'] }
-    | { readonly does: 'generate' }
-  )
+export type { MechanismRow, SoftwareWay, TokenWay }
 
 type CipherRow = Extract<MechanismRow, { does: 'encrypt' }>
 
@@ -122,7 +53,8 @@ const cipherRows: readonly CipherRow[] = [
     software: { ciphers: { 16: 'des-ede-cbc', 24: 'des-ede3-cbc' } },
     token: encrypting(ckm.DES3_CBC, { padded: ckm.DES3_CBC_PAD, parameter: 'iv' }),
   }),
-  // A nonce that the server makes has 12 bytes (RFC 8439 §2.3). PKCS #11's own CKM_CHACHA20 has pointers in its parameter, which the binding cannot give.
+  // A nonce that the server makes has 12 bytes (RFC 8439 §2.3). PKCS #11's own mechanisms of ChaCha20 have parameters that the binding cannot build: NSS's own
+  // for the cipher alone has no pointers, and that with a tag has the layout of one that it builds.
   {
     name: 'ChaCha20',
     does: 'encrypt',
@@ -141,6 +73,7 @@ const cipherRows: readonly CipherRow[] = [
     kmip: { blockCipherMode: 'AEAD' },
     iv: 12,
     software: { ciphers: { 32: 'chacha20-poly1305' } },
+    token: encrypting(ckm.NSS_CHACHA20_POLY1305, { parameter: 'nssAead', keyType: ckk.NSS_CHACHA20 }),
   },
   rsaCipher('RSA-OAEP', 'OAEP', 'always', encrypting(ckm.RSA_PKCS_OAEP, { parameter: 'oaep' })),
   rsaCipher('RSA-PKCS1', 'PKCS1V1_5', 'with implicit rejection', encrypting(ckm.RSA_PKCS)),
@@ -267,6 +200,7 @@ const plainRows: readonly MechanismRow[] = [
   },
   // node:crypto does not offer it.
   { name: 'CMAC', does: 'mac', mac: 'CMAC', keys: ['AES'], kmip: { blockCipherMode: 'CMAC' }, token: [signing(ckm.AES_CMAC)] },
+  { name: 'DES3-CMAC', does: 'mac', mac: 'CMAC', keys: ['DES3'], kmip: { blockCipherMode: 'CMAC' }, token: [signing(ckm.DES3_CMAC)] },
   // GMAC is GCM with nothing encrypted, and its tag. MAC has no field for its IV, so KMIP asks for it as GCM.
   { name: 'GMAC', does: 'mac', mac: 'GMAC', keys: ['AES'], kmip: {}, software: 'always', token: encrypting(ckm.AES_GCM) },
 ]
@@ -321,7 +255,7 @@ const ownKeys: Partial<Record<AlgorithmName, readonly TokenWay[]>> = {
   AES: [making(ckm.AES_KEY_GEN, { keyType: ckk.AES })],
   DES3: [making(ckm.DES3_KEY_GEN, { keyType: ckk.DES3 })],
   ChaCha20: [making(ckm.NSS_CHACHA20_KEY_GEN, { keyType: ckk.NSS_CHACHA20 })],
-  ChaCha20Poly1305: [],
+  ChaCha20Poly1305: [making(ckm.NSS_CHACHA20_KEY_GEN, { keyType: ckk.NSS_CHACHA20 })],
 }
 const genericSecret = [making(ckm.GENERIC_SECRET_KEY_GEN, { keyType: ckk.GENERIC_SECRET })]
 

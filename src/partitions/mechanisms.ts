@@ -49,9 +49,10 @@ export function signName(mechanism: SignMechanism): MechanismName {
   return mechanism.scheme === 'EdDSA' ? 'EdDSA' : `${mechanism.scheme}-${mechanism.hash}`
 }
 
-/** `HMAC-SHA_256`, `CMAC`, `GMAC`. */
-export function macName(mechanism: MacMechanism): MechanismName {
-  return mechanism.mac === 'HMAC' ? `HMAC-${mechanism.hash}` : mechanism.mac
+/** `HMAC-SHA_256`, `CMAC`, `GMAC`; `DES3-CMAC`. */
+export function macName(mechanism: MacMechanism, algorithm: AlgorithmName = 'AES'): MechanismName {
+  if (mechanism.mac === 'HMAC') return `HMAC-${mechanism.hash}`
+  return mechanism.mac === 'CMAC' && algorithm === 'DES3' ? 'DES3-CMAC' : mechanism.mac
 }
 
 /** `WRAP-AES-KEY-WRAP`, `WRAP-AES-GCM`, `WRAP-RSA-OAEP`. */
@@ -71,6 +72,11 @@ export function generateName(type: KeyType): MechanismName {
   const edwards = edwardsPair(type)
   if (edwards !== undefined) return `GENERATE-${edwards}`
   return type.curve === undefined ? `GENERATE-${type.algorithm}` : `GENERATE-EC-${type.curve}`
+}
+
+/** What a partition makes as resident keys alone: `GENERATE-RESIDENT-Ed25519`. */
+export function residentOnlyName(generate: MechanismName): MechanismName {
+  return generate.replace('GENERATE-', 'GENERATE-RESIDENT-')
 }
 
 /** Refuses what a partition lacks, naming it and the way to see what there is. */

@@ -1,25 +1,35 @@
-import { randomBytes } from 'node:crypto'
+import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject, randomBytes, verify } from 'node:crypto'
 import type { ExecutionContext, TestFn } from 'ava'
 import { KmipError, type ResultReason } from '../../spec/kmip-error.ts'
+import { Secret } from '../../src/objects/secret.ts'
 import { residentName } from '../../src/objects/wrapped-key.ts'
 import type { KeyReference, KeyType, Partition, WrappedKey } from '../../src/partitions/index.ts'
+import { generateName, residentOnlyName } from '../../src/partitions/mechanisms.ts'
 
 const aes: KeyType = { algorithm: 'AES', length: 256 }
 const data = Buffer.from('kept in the token for good')
 const gcm = () => ({ cipher: 'GCM', iv: randomBytes(12), additionalData: new Uint8Array(), tagLength: 16 }) as const
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+/** The curves that are known by their algorithm. */
+const agreeing: Readonly<Record<string, 'x25519' | 'x448'>> = { CURVE25519: 'x25519', CURVE448: 'x448' }
+
+export interface ResidentPair {
+  readonly type: KeyType
+  readonly lies: 'inside or outside' | 'inside alone'
+}
+
 let handles = 0
 const refer = (key: WrappedKey): KeyReference => ({ handle: `resident-${++handles}`, key })
 
 /**
  * What a partition promises of keys that stay inside. `makePartition` is called once; `reopen` closes what it gave and opens it again.
- * `pair`: a kind of pair that the device makes.
+ * `pairs`: kinds of pairs that the device makes, and whether their private keys may lie outside too.
  */
 export function partitionResidentsContract(
   test: TestFn,
   makePartition: () => Promise<Partition>,
   reopen: (partition: Partition) => Promise<Partition>,
-  pair: KeyType,
+  pairs: readonly ResidentPair[],
 ): void {
   let partition: Partition
   test.before(async () => {
@@ -37,6 +47,21 @@ export function partitionResidentsContract(
     const error = await t.throwsAsync(work, { instanceOf: KmipError })
     t.is(error?.reason, reason, error?.message)
     t.regex(error?.message ?? '', says)
+  }
+
+  /** What a private key agrees on with a pair made outside, there and here. */
+  const agreed = async (privateKey: KeyReference, type: KeyType, mine: KeyObject) => {
+    const other = generateKeyPairSync(agreeing[type.curve!]! as 'x25519')
+    const publicKey = refer(
+      await partition.importKey(
+        { kind: 'public', type, value: new Secret(other.publicKey.export({ format: 'der', type: 'spki' })) },
+        { sensitive: false, extractable: true },
+      ),
+    )
+    const secret: KeyType = { algorithm: 'HMAC_SHA256', length: type.length }
+    const derived = await partition.deriveKey(privateKey, { derive: 'ECDH', publicKey }, secret, { sensitive: false, extractable: true })
+    const inside = Buffer.from((await partition.reveal(refer(derived))).value.expose())
+    return [inside, diffieHellman({ privateKey: other.privateKey, publicKey: mine })] as const
   }
 
   contract('outside there is a name and no wrapped bytes; the policy is the strictest', async (t) => {
@@ -74,15 +99,45 @@ export function partitionResidentsContract(
     await refused(t, 'UnsupportedCryptographicParameters', /HMAC by a resident AES key/, partition.mac(other.reference, mechanism, data))
   })
 
-  contract('a pair signs inside, and its public key verifies', async (t) => {
-    const made = await partition.generateResidentPair!(pair, randomBytes(16))
-    const [privateKey, publicKey] = [refer(made.privateKey), refer(made.publicKey)]
-    const mechanism = { scheme: pair.algorithm === 'RSA' ? 'RSA-PKCS1' : 'ECDSA', hash: 'SHA_256', digested: false } as const
-    const signature = await partition.sign(privateKey, mechanism, data)
-    t.true(await partition.verify(publicKey, mechanism, data, signature))
-    t.is(residentName(made.publicKey), undefined)
-    await refused(t, 'NotExtractable', /never leaves/, partition.reveal(privateKey))
-  })
+  for (const { type, lies } of pairs) {
+    const name = `${type.algorithm} ${type.curve ?? type.length}`
+    const agrees = type.algorithm === 'ECDH'
+
+    contract(`a pair of ${name} ${agrees ? 'agrees' : 'signs'} inside, as others find with its public key`, async (t) => {
+      const made = await partition.generateResidentPair!(type, randomBytes(16))
+      const [privateKey, publicKey] = [refer(made.privateKey), refer(made.publicKey)]
+      t.is(residentName(made.publicKey), undefined)
+      await refused(t, 'NotExtractable', /never leaves/, partition.reveal(privateKey))
+      const spki = Buffer.from((await partition.reveal(publicKey)).value.expose())
+      const outside = createPublicKey({ key: spki, format: 'der', type: 'spki' })
+      if (agrees) {
+        const [inside, there] = await agreed(privateKey, type, outside)
+        t.deepEqual(inside, there)
+        return
+      }
+      const hash = type.algorithm.startsWith('Ed') ? null : 'sha256'
+      const hashed = { hash: 'SHA_256', digested: false } as const
+      const scheme = type.algorithm === 'RSA' ? 'RSA-PKCS1' : 'ECDSA'
+      const mechanism = hash === null ? ({ scheme: 'EdDSA' } as const) : ({ scheme, ...hashed } as const)
+      const signature = await partition.sign(privateKey, mechanism, data)
+      t.true(verify(hash, data, outside, signature))
+      t.true(await partition.verify(publicKey, mechanism, data, signature))
+      t.false(await partition.verify(publicKey, mechanism, data.subarray(1), signature))
+    })
+
+    contract(`a pair of ${name} lies ${lies}, as the partition says`, async (t) => {
+      const { mechanisms } = await partition.describe()
+      const listed = mechanisms.filter((one) => one === generateName(type) || one === residentOnlyName(generateName(type)))
+      const policy = { sensitive: true, extractable: true }
+      if (lies === 'inside alone') {
+        t.deepEqual(listed, [residentOnlyName(generateName(type))])
+        const says = new RegExp(`${generateName(type)}: its token does not let such keys out.*Ask for a resident key`)
+        return refused(t, 'UnsupportedCryptographicParameters', says, partition.generateKeyPair(type, policy))
+      }
+      t.deepEqual(listed, [generateName(type)])
+      t.is((await partition.generateKeyPair(type, policy)).privateKey.kind, 'private')
+    })
+  }
 
   contract('nothing of it leaves, plain or wrapped, whatever its record says', async (t) => {
     const { reference } = await make()

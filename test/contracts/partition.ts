@@ -47,6 +47,8 @@ const rsa2048: KeyType = { algorithm: 'RSA', length: 2048 }
 const p256: KeyType = { algorithm: 'EC', length: 256, curve: 'P_256' }
 const hmac256: KeyType = { algorithm: 'HMAC_SHA256', length: 256 }
 const message = Buffer.from('a message of some length')
+/** A SEQUENCE with a time that is none, at which the reader of DER throws. */
+const noDer = Buffer.from('3006180401020304', 'hex')
 const gcm = (): CipherMechanism => ({ cipher: 'GCM', iv: randomBytes(12), additionalData: Buffer.from('context'), tagLength: 16 })
 
 let handles = 0
@@ -347,6 +349,7 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
       t.false(await p.verify(pair.publicKey, mechanism, other, signature))
       t.false(await p.verify(pair.publicKey, mechanism, data, signature.subarray(1)))
       t.false(await p.verify(pair.publicKey, mechanism, data, Buffer.alloc(signature.length)))
+      t.false(await p.verify(pair.publicKey, mechanism, data, noDer))
     })
   }
 
@@ -493,6 +496,12 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
     t.is(hex(await p.mac(key, { mac: 'CMAC' }, bytes('6bc1bee22e409f96e93d7e117393172a'))), '070a16b46b4d4144f79bdd9dd04a287c')
   })
 
+  contract('CMAC of a 3DES key, SP 800-38B D.4', async (t, p) => {
+    const key = await put('secret', { algorithm: 'DES3', length: 168 }, bytes('8aa83bf8cbda10620bc1bf19fbb6cd58bc313d4a371ca8b5'))
+    t.is(hex(await p.mac(key, { mac: 'CMAC' }, bytes('6bc1bee22e409f96'))), '8e8f293136283797')
+    await refused(t, 'InvalidField', p.mac(await put('secret', hmac256, randomBytes(32)), { mac: 'CMAC' }, message))
+  })
+
   contract('GMAC is GCM with nothing encrypted', async (t, p) => {
     const key = refer(await p.generateKey(aes256, locked))
     const iv = randomBytes(12)
@@ -523,7 +532,7 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
     await refused(t, 'InvalidField', p.sign(key, { scheme: 'RSA-PKCS1', hash: 'SHA_256', digested: false }, message))
     await refused(t, 'InvalidField', put('secret', aes256, randomBytes(31)))
     await t.throwsAsync(put('private', p256, randomBytes(100)), { instanceOf: KmipError })
-    await t.throwsAsync(put('public', p256, randomBytes(100)), { instanceOf: KmipError })
+    for (const value of [randomBytes(100), noDer]) await t.throwsAsync(put('public', p256, value), { instanceOf: KmipError })
     await refused(t, 'UnsupportedCryptographicParameters', p.generateKey({ algorithm: 'SKIPJACK', length: 80 }, open))
     await refused(t, 'UnsupportedCryptographicParameters', p.generateKeyPair({ algorithm: 'McEliece', length: 80 }, open))
     await refused(t, 'UnsupportedCryptographicParameters', p.hash('Tiger', message))

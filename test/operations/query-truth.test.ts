@@ -1,8 +1,10 @@
 import type { ExecutionContext } from 'ava'
 import { KmipError } from '../../spec/kmip-error.ts'
-import type { RequestPayload } from '../../spec/values.ts'
+import type { AttributeInstance, RequestPayload } from '../../spec/values.ts'
+import { isResident } from '../../src/objects/index.ts'
 import type { curves } from '../../src/partitions/curves.ts'
 import { type MechanismRow, type RowOf, rowsThat } from '../../src/partitions/mechanism-table.ts'
+import { residentOnlyName } from '../../src/partitions/mechanisms.ts'
 import { type OperationBench, operationContext } from '../support/operation-context.ts'
 import { test } from '../support/operation-test.ts'
 import { registerKey } from '../support/registered-keys.ts'
@@ -21,14 +23,19 @@ type Use<D extends MechanismRow['does']> = (on: OperationBench, row: RowOf<D>, k
 /** Keys that many mechanisms share: a pair of RSA takes long to make. */
 class Keys {
   readonly #on: OperationBench
+  readonly #listed: ReadonlySet<string>
   readonly #pairs = new Map<string, Promise<Pair>>()
 
-  constructor(on: OperationBench) {
+  constructor(on: OperationBench, listed: ReadonlySet<string>) {
     this.#on = on
+    this.#listed = listed
   }
 
+  /** A resident one where no other is made. */
   pair(algorithm: 'RSA' | 'EC' | 'Ed25519'): Promise<Pair> {
-    const made = this.#pairs.get(algorithm) ?? newPair(this.#on, algorithm, algorithm === 'RSA' ? 2048 : undefined)
+    const generate = { RSA: 'GENERATE-RSA', EC: 'GENERATE-EC-P_256', Ed25519: 'GENERATE-Ed25519' }[algorithm]
+    const stays = this.#listed.has(residentOnlyName(generate)) ? [isResident] : []
+    const made = this.#pairs.get(algorithm) ?? newPair(this.#on, algorithm, algorithm === 'RSA' ? 2048 : undefined, 'P_256', stays)
     this.#pairs.set(algorithm, made)
     return made
   }
@@ -45,7 +52,13 @@ function keyDigits({ name, keys: [algorithm = 'AES'] }: MechanismRow): number {
   return name.endsWith('AES-XTS') || algorithm.startsWith('HMAC') ? 128 : 64
 }
 
-async function newPair(on: OperationBench, algorithm: 'RSA' | 'EC' | 'ECDH' | 'Ed25519' | 'Ed448', length?: number, curve = 'P_256') {
+async function newPair(
+  on: OperationBench,
+  algorithm: 'RSA' | 'EC' | 'ECDH' | 'Ed25519' | 'Ed448',
+  length?: number,
+  curve = 'P_256',
+  privateKeyAttributes: readonly AttributeInstance[] = [],
+) {
   const { privateKeyUniqueIdentifier, publicKeyUniqueIdentifier } = await on.run('CreateKeyPair', {
     commonTemplates: [],
     privateKeyTemplates: [],
@@ -59,7 +72,7 @@ async function newPair(on: OperationBench, algorithm: 'RSA' | 'EC' | 'ECDH' | 'E
       active,
       anyUse,
     ],
-    privateKeyAttributes: [],
+    privateKeyAttributes,
     publicKeyAttributes: [],
   })
   return { privateKey: String(privateKeyUniqueIdentifier), publicKey: String(publicKeyUniqueIdentifier) }
@@ -100,16 +113,25 @@ const macs: Use<'mac'> = async (on, row, keys) => {
 
 const makes: Use<'generate'> = async (on, { name, keys: [algorithm = 'AES'] }) => {
   const what = name.replace('GENERATE-', '')
-  const named = { Ed25519: 'CURVE25519', X25519: 'CURVE25519', Ed448: 'CURVE448', X448: 'CURVE448' }[what]
-  if (what === 'RSA') return newPair(on, 'RSA', 2048)
-  if (named !== undefined) return newPair(on, what.startsWith('X') ? 'ECDH' : 'EC', undefined, named)
-  if (what.startsWith('EC-')) return newPair(on, 'EC', undefined, what.slice(3))
+  if (isPair(what)) return makesPair(on, what)
   const length = { 'AES-512': 512, AES: 256, DES3: 168, ChaCha20: 256, ChaCha20Poly1305: 256 }[what] ?? 512
   const attributes = [
     { name: 'CryptographicAlgorithm', value: algorithm } as const,
     { name: 'CryptographicLength', value: length } as const,
   ]
   return on.run('Create', { objectType: 'SymmetricKey', attributes: [...attributes, active] })
+}
+
+const curveOf: Readonly<Record<string, string>> = { Ed25519: 'CURVE25519', X25519: 'CURVE25519', Ed448: 'CURVE448', X448: 'CURVE448' }
+
+function isPair(what: string): boolean {
+  return what === 'RSA' || what in curveOf || what.startsWith('EC-')
+}
+
+function makesPair(on: OperationBench, what: string, privateKeyAttributes: readonly AttributeInstance[] = []): Promise<Pair> {
+  if (what === 'RSA') return newPair(on, 'RSA', 2048, undefined, privateKeyAttributes)
+  const algorithm = what.startsWith('X') ? 'ECDH' : 'EC'
+  return newPair(on, algorithm, undefined, curveOf[what] ?? what.slice(3), privateKeyAttributes)
 }
 
 const derives: Use<'derive'> = async (on, row, keys) => {
@@ -162,8 +184,8 @@ const wraps: Use<'wrap'> = async (on, row, keys) => {
 /** Each use succeeds where its mechanism is listed, and is refused by the mechanism's name, or that of a key that cannot be made, where it is not. */
 async function isTrue<D extends MechanismRow['does']>(t: ExecutionContext, rows: readonly RowOf<D>[], use: Use<D>): Promise<void> {
   const on = operationContext()
-  const keys = new Keys(on)
   const listed = new Set((await on.context.partition.describe()).mechanisms)
+  const keys = new Keys(on, listed)
   const untrue: string[] = []
   for (const row of rows) {
     const outcome = await use(on, row, keys).then(
@@ -194,6 +216,21 @@ test(`Hash: ${truth}`, (t) =>
 test(`Create and Create Key Pair: ${truth}`, (t) => isTrue(t, rowsThat('generate'), makes))
 test(`Derive Key: ${truth}`, (t) => isTrue(t, rowsThat('derive'), derives))
 test(`Get of a wrapped key: ${truth}`, (t) => isTrue(t, rowsThat('wrap'), wraps))
+
+test('Create Key Pair: what is listed for resident keys alone works for them, and the others that are listed too', async (t) => {
+  const on = operationContext()
+  const listed = new Set((await on.context.partition.describe()).mechanisms)
+  const untrue: string[] = []
+  for (const { name } of rowsThat('generate').filter((row) => isPair(row.name.replace('GENERATE-', '')))) {
+    const isListed = on.context.partition.generateResident !== undefined && (listed.has(name) || listed.has(residentOnlyName(name)))
+    const outcome = await makesPair(on, name.replace('GENERATE-', ''), [isResident]).then(
+      () => 'works',
+      (error: unknown) => error,
+    )
+    if (isListed !== (outcome === 'works')) untrue.push(`${name} is ${isListed ? '' : 'not '}listed for resident keys: ${outcome}`)
+  }
+  t.deepEqual(untrue, [])
+})
 
 test('the generator that Query names is the one of every key that is made, and of none that comes in', async (t) => {
   const on = operationContext()

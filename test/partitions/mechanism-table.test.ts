@@ -19,7 +19,7 @@ function askedFor({ does, kmip }: MechanismRow, algorithm: AlgorithmName): Mecha
   if (does === 'encrypt') return cipherName(algorithm, cipherMechanism(type, parameters, iv, undefined, fullTag))
   if (does === 'wrap') return wrapName(algorithm, wrapMechanism(type, parameters, iv))
   if (does === 'sign') return signName(signMechanism(type, parameters, undefined))
-  if (does === 'mac') return macName(macMechanism(type, parameters))
+  if (does === 'mac') return macName(macMechanism(type, parameters), algorithm)
   return undefined
 }
 

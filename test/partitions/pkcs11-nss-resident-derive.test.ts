@@ -8,4 +8,4 @@ test.after.always(() => token?.remove())
 residentDeriveContract(test, async () => {
   token = await tokenKinds.NSS()
   return token.partition
-}, [...['SHA_1', 'SHA_224', 'SHA_256', 'SHA_384', 'SHA_512'].map((hash) => `DERIVE-HASH-${hash}`), 'DERIVE-ENCRYPT-AES-CBC'])
+}, ['DERIVE-ECDH', ...['SHA_1', 'SHA_224', 'SHA_256', 'SHA_384', 'SHA_512'].map((hash) => `DERIVE-HASH-${hash}`), 'DERIVE-ENCRYPT-AES-CBC'])

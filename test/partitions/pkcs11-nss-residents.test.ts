@@ -17,5 +17,9 @@ partitionResidentsContract(
     await partition.close()
     return openPkcs11Partition(options)
   },
-  { algorithm: 'RSA', length: 2048 },
+  [
+    { type: { algorithm: 'RSA', length: 2048 }, lies: 'inside or outside' },
+    { type: { algorithm: 'EC', length: 256, curve: 'P_256' }, lies: 'inside alone' },
+    { type: { algorithm: 'EC', length: 384, curve: 'P_384' }, lies: 'inside alone' },
+  ],
 )

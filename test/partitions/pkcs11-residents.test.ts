@@ -17,5 +17,12 @@ partitionResidentsContract(
     await partition.close()
     return openPkcs11Partition(options)
   },
-  { algorithm: 'EC', length: 256, curve: 'P_256' },
+  [
+    { type: { algorithm: 'RSA', length: 2048 }, lies: 'inside or outside' },
+    { type: { algorithm: 'EC', length: 256, curve: 'P_256' }, lies: 'inside or outside' },
+    { type: { algorithm: 'Ed25519', length: 256, curve: 'CURVE25519' }, lies: 'inside alone' },
+    { type: { algorithm: 'Ed448', length: 456, curve: 'CURVE448' }, lies: 'inside alone' },
+    { type: { algorithm: 'ECDH', length: 256, curve: 'CURVE25519' }, lies: 'inside alone' },
+    { type: { algorithm: 'ECDH', length: 448, curve: 'CURVE448' }, lies: 'inside alone' },
+  ],
 )

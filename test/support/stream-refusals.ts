@@ -19,5 +19,6 @@ export const nssStreamRefusals: Readonly<Record<string, Refusal>> = {
   'AES-128 GCM, the GCM specification, case 2': lacks(/AES-GCM in parts: its module does it on whole messages only/),
   'AES-GCM with additional data gives what the whole gives': lacks(/AES-GCM in parts: its module does it on whole messages only/),
   'ChaCha20, RFC 8439 2.4.2': lacks(/ChaCha20 in parts: its module does it on whole messages only/),
+  'ChaCha20-Poly1305, RFC 8439 2.8.2': lacks(/ChaCha20-Poly1305 in parts: its module does it on whole messages only/),
   'a signature by ECDSA is that of the whole, whichever way it was made': lacks(/GENERATE-EC-P_256/),
 }

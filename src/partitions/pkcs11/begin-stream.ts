@@ -27,7 +27,7 @@ export interface StreamGround extends Pick<Partition, 'decrypt' | 'sign' | 'veri
     mechanism: CipherMechanism,
     data: { readonly length: number },
   ): { readonly name: string; readonly mechanism: Mechanism }
-  mac(mechanism: MacMechanism): Mechanism
+  mac(name: string): Mechanism
   lend(key: KeyReference, use: KeyUse, name: string): Promise<LentObject>
 }
 
@@ -110,9 +110,9 @@ export class StreamBeginner implements StreamMaker {
 
   async #mac(key: KeyReference, mechanism: MacMechanism): Promise<DeviceStream> {
     const { token, offered, lend, mac: nativeMac } = this.#ground
-    const name = offered(macName(mechanism))
+    const name = offered(macName(mechanism, key.key.type?.algorithm))
     if (mechanism.mac === 'GMAC') throw lacks(token.name, 'GMAC in parts', `its data is what a token is told at the start. ${sendWhole}`)
-    const operation = { doing: this.#doing(name), kind: 'sign', mechanism: nativeMac(mechanism) } as const
+    const operation = { doing: this.#doing(name), kind: 'sign', mechanism: nativeMac(name) } as const
     return this.#device(operation, await lend(key, mechanism.mac === 'HMAC' ? 'hmac' : 'cmac', name))
   }
 

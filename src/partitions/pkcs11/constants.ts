@@ -10,6 +10,7 @@ export const ckm = {
   DES3_ECB: 0x132,
   DES3_CBC: 0x133,
   DES3_CBC_PAD: 0x136,
+  DES3_CMAC: 0x138,
   GENERIC_SECRET_KEY_GEN: 0x350,
   EC_KEY_PAIR_GEN: 0x1040,
   ECDSA: 0x1041,
@@ -35,6 +36,7 @@ export const ckm = {
   /** Of NSS: a counter of 4 bytes, little endian, and a nonce of 12. */
   NSS_CHACHA20_CTR: 0xce534371,
   NSS_CHACHA20_KEY_GEN: 0xce53436b,
+  NSS_CHACHA20_POLY1305: 0xce53436c,
 } as const
 
 export const cka = {
@@ -101,7 +103,17 @@ export const ckf = {
 export const cku = { SECURITY_OFFICER: 0, USER: 1 } as const
 
 /** pkcs11js's own numbers for the parameter structures that it builds. */
-export const parameterType = { AES_CBC_DATA: 1, AES_CCM: 2, RSA_OAEP: 4, RSA_PSS: 5, EC_DH: 6, AES_GCM_V240: 7, DES_CBC_DATA: 20 } as const
+export const parameterType = {
+  AES_CBC_DATA: 1,
+  AES_CCM: 2,
+  RSA_OAEP: 4,
+  RSA_PSS: 5,
+  EC_DH: 6,
+  AES_GCM_V240: 7,
+  DES_CBC_DATA: 20,
+  /** CK_GOSTR3410_KEY_WRAP_PARAMS: two fields of bytes, each with its length, and a number. */
+  GOSTR3410_KEY_WRAP: 28,
+} as const
 
 /** No key derivation function after ECDH: CKD_NULL. */
 export const ckdNull = 1

@@ -8,7 +8,15 @@ export type Handle = Buffer
 
 export interface Mechanism {
   readonly mechanism: number
-  readonly parameter?: Buffer | GcmParameter | CcmParameter | OaepParameter | PssParameter | EcdhParameter | EncryptDataParameter
+  readonly parameter?:
+    | Buffer
+    | GcmParameter
+    | CcmParameter
+    | GostWrapParameter
+    | OaepParameter
+    | PssParameter
+    | EcdhParameter
+    | EncryptDataParameter
 }
 
 export interface GcmParameter {
@@ -26,6 +34,14 @@ export interface CcmParameter {
   readonly aad: Buffer
   /** In bytes. */
   readonly macLength: number
+}
+
+export interface GostWrapParameter {
+  readonly type: number
+  readonly wrapOID: Buffer
+  readonly ukm: Buffer
+  /** A CK_ULONG in the module's own layout. */
+  readonly key: Buffer
 }
 
 export interface OaepParameter {

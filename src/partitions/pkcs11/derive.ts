@@ -2,7 +2,7 @@ import { KmipError } from '../../../spec/kmip-error.ts'
 import { checkParameters } from '../cipher-parameters.ts'
 import { curves } from '../curves.ts'
 import { hashes } from '../hashes.ts'
-import { deriveName, lacks } from '../mechanisms.ts'
+import { deriveName, edwardsPair, lacks } from '../mechanisms.ts'
 import type { DeriveMechanism, KeyReference, KeyType, WrappedKey } from '../partition.ts'
 import { secretKeySize } from '../symmetric-keys.ts'
 import { cko } from './constants.ts'
@@ -79,6 +79,7 @@ async function dataOf(token: Token, keys: TokenKeys, base: KeyReference, derivat
 /** @throws KmipError InvalidField for another curve than the private key's. */
 function pointOf(token: Token, key: WrappedKey, spki: Uint8Array): Buffer {
   const parts = fromSpki(spki)
+  if (parts.family === 'Edwards' && key.type !== undefined && parts.curve === edwardsPair(key.type)) return parts.point
   const curve = key.type?.curve === undefined ? undefined : curves[key.type.curve]
   if (parts.family === 'EC' && curve !== undefined && parts.params.toString('hex') === curve.oid) return parts.point
   throw new KmipError(

@@ -4,7 +4,7 @@ import type { KeyType } from '../partition.ts'
 import { secretKeySize } from '../symmetric-keys.ts'
 import { cko } from './constants.ts'
 import type { Handle, Template } from './cryptoki.ts'
-import { makingOf } from './mechanisms.ts'
+import { makingOf, type TokenWays } from './mechanisms.ts'
 import { edwardsParams, fromEcPoint, toSpki } from './public-key.ts'
 import { attributes, privateTemplate } from './template.ts'
 import type { Token } from './token.ts'
@@ -24,18 +24,14 @@ export interface NewPair {
   readonly spki: Buffer
 }
 
-/** `template`: of the private key; by default one that can be wrapped. */
-export async function newPairObjects(
-  token: Token,
-  type: KeyType,
-  template: (keyType: number) => Template = (keyType) => privateTemplate(keyType, type.algorithm === 'RSA', 'wrapped'),
-): Promise<NewPair> {
-  const { mechanism, keyType, parameters } = pairParameters(token, type)
+/** `template`: of a private key that stays inside; by default one that can be wrapped. */
+export async function newPairObjects(token: Token, type: KeyType, template?: (keyType: number) => Template): Promise<NewPair> {
+  const { mechanism, keyType, parameters } = pairParameters(token, type, template === undefined ? token.ways : token.residentWays)
   const pair = await token.generatePair(
     { partition: token.name, mechanism: generateName(type) },
     mechanism,
     attributes({ CLASS: cko.PUBLIC_KEY, KEY_TYPE: keyType, TOKEN: false, VERIFY: true, ...parameters }),
-    template(keyType),
+    template?.(keyType) ?? privateTemplate(keyType, type.algorithm === 'RSA', 'wrapped'),
   )
   try {
     return { privateObject: pair.privateKey, spki: await spkiOf(token, type, pair.publicKey) }
@@ -47,10 +43,12 @@ export async function newPairObjects(
   }
 }
 
-function pairParameters(token: Token, type: KeyType) {
+const confined = 'its token does not let such keys out, wrapped. Ask for a resident key'
+
+function pairParameters(token: Token, type: KeyType, ways: TokenWays) {
   const name = generateName(type)
-  const way = token.ways.get(name)
-  if (way?.keyType === undefined) throw lacks(token.name, name)
+  const way = ways.get(name)
+  if (way?.keyType === undefined) throw lacks(token.name, name, token.residentWays.has(name) ? confined : undefined)
   const { mechanism, keyType } = way
   if (type.algorithm === 'RSA') {
     checkRsaLength(type.length)

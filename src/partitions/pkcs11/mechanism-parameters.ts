@@ -1,7 +1,7 @@
 import type { TokenWay } from '../mechanism-table.ts'
 import type { CipherMechanism, DeriveMechanism, SignMechanism } from '../partition.ts'
 import { ckdNull, ckzDataSpecified, parameterType } from './constants.ts'
-import type { Mechanism } from './cryptoki.ts'
+import type { EcdhParameter, Mechanism } from './cryptoki.ts'
 import { numbersOf } from './mechanisms.ts'
 
 type Parameter = Mechanism['parameter']
@@ -16,9 +16,14 @@ export function parameterOf({ parameter }: TokenWay, mechanism: CipherMechanism 
   return parameter === undefined || !(parameter in builders) ? undefined : builders[parameter as keyof typeof builders](mechanism, length)
 }
 
+/** Of ECDH, without a key derivation function. @param point of the other side's public key */
+export function agreementParameter(point: Uint8Array): EcdhParameter {
+  return { type: parameterType.EC_DH, kdf: ckdNull, publicData: copy(point) }
+}
+
 /** The same of a derivation. @param data what the method works on; of ECDH the other side's point. */
 export function derivationParameter({ parameter }: TokenWay, derivation: DeriveMechanism, data: Uint8Array): Parameter {
-  if (parameter === 'ecdh') return { type: parameterType.EC_DH, kdf: ckdNull, publicData: copy(data) }
+  if (parameter === 'ecdh') return agreementParameter(data)
   if (derivation.derive !== 'ENCRYPT' || !('iv' in derivation.mechanism)) return undefined
   const iv = copy(derivation.mechanism.iv ?? noBytes)
   return { type: parameter === 'desData' ? parameterType.DES_CBC_DATA : parameterType.AES_CBC_DATA, iv, data: copy(data) }
@@ -37,6 +42,12 @@ const builders: Readonly<Record<Exclude<NonNullable<TokenWay['parameter']>, 'ecd
     if (!('additionalData' in mechanism)) return undefined
     const { iv, additionalData, tagLength } = mechanism
     return { type: parameterType.AES_CCM, dataLength: length, nonce: copy(iv), aad: copy(additionalData), macLength: tagLength }
+  },
+  // CK_NSS_AEAD_PARAMS (nonce, additional data, length of the tag), which pkcs11js has no form for; this structure of another mechanism has its layout.
+  nssAead: (mechanism) => {
+    if (!('additionalData' in mechanism)) return undefined
+    const { iv, additionalData, tagLength } = mechanism
+    return { type: parameterType.GOSTR3410_KEY_WRAP, wrapOID: copy(iv), ukm: copy(additionalData), key: long(tagLength) }
   },
   chacha20: (mechanism) =>
     'cipher' in mechanism && mechanism.cipher === 'ChaCha20' ? blockAndNonce(mechanism.iv, mechanism.counter) : undefined,
@@ -63,12 +74,16 @@ function copy(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes)
 }
 
+/** A CK_ULONG in the machine's own layout. */
+function long(value: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(BigInt(value))
+  return bytes
+}
+
 /** CK_AES_CTR_PARAMS, which pkcs11js has no form for: a long for the counter's bits and 16 bytes, in the machine's own layout. */
 function counter(iv: Uint8Array, bits: number): Buffer {
-  const parameter = Buffer.alloc(24)
-  parameter.writeBigUInt64LE(BigInt(bits), 0)
-  parameter.set(iv, 8)
-  return parameter
+  return Buffer.concat([long(bits), iv])
 }
 
 /** 16 bytes: the block counter, little endian, in what the nonce leaves, and the nonce. */

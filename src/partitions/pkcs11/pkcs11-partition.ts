@@ -201,12 +201,12 @@ export class Pkcs11Partition implements Partition {
   }
 
   async mac(key: KeyReference, mechanism: MacMechanism, data: Uint8Array): Promise<Uint8Array> {
-    const name = this.#offered(macName(mechanism))
+    const name = this.#offered(macName(mechanism, key.key.type?.algorithm))
     if (mechanism.mac === 'GMAC') {
       const { iv } = mechanism
       return (await this.encrypt(key, { cipher: 'GCM', iv, additionalData: data, tagLength: 16 }, new Uint8Array())).tag!
     }
-    const native = macMechanism(this.#token, mechanism)
+    const native = macMechanism(this.#token, name)
     return this.#lent.use(key, mechanism.mac === 'HMAC' ? 'hmac' : 'cmac', name, (object) =>
       this.#token.sign(this.#doing(name), object, native, data),
     )
@@ -357,7 +357,7 @@ export class Pkcs11Partition implements Partition {
       token: this.#token,
       offered: (name) => this.#offered(name),
       cipher: (key, mechanism, data) => this.#cipher(key, mechanism, data),
-      mac: (mechanism) => macMechanism(this.#token, mechanism),
+      mac: (name) => macMechanism(this.#token, name),
       lend: (key, use, name) => this.#lent.lend(key, use, name),
       decrypt: (...values) => this.decrypt(...values),
       sign: (...values) => this.sign(...values),

@@ -36,13 +36,13 @@ export function toSpki(parts: PublicParts): Buffer {
 
 /** @throws KmipError InvalidField when it is not SubjectPublicKeyInfo of an algorithm that tokens have. */
 export function fromSpki(spki: Uint8Array): PublicParts {
-  const [algorithm, key] = elements(fromBER(spki).result)
+  const [algorithm, key] = elements(decoded(spki).result)
   const [identifier, params] = elements(algorithm)
   if (identifier instanceof ObjectIdentifier && key instanceof BitString) {
     const oid = identifier.valueBlock.toString()
     const bits = Buffer.from(key.valueBlock.valueHexView)
     if (oid === oids.rsa) {
-      const [modulus, exponent] = elements(fromBER(bits).result)
+      const [modulus, exponent] = elements(decoded(bits).result)
       if (modulus instanceof Integer && exponent instanceof Integer)
         return { family: 'RSA', modulus: unsigned(modulus), exponent: unsigned(exponent) }
     }
@@ -73,13 +73,22 @@ export function toDerSignature(pair: Uint8Array): Buffer {
 
 /** The other way; undefined when it is no such SEQUENCE or a number is too long for the curve. */
 export function fromDerSignature(der: Uint8Array, size: number): Buffer | undefined {
-  const { result, offset } = fromBER(der)
+  const { result, offset } = decoded(der)
   if (offset !== der.length || !(result instanceof Sequence)) return undefined
   const [r, s] = elements(result)
   if (!(r instanceof Integer) || !(s instanceof Integer)) return undefined
   const halves = [unsigned(r), unsigned(s)]
   if (halves.some((half) => half.length > size)) return undefined
   return Buffer.concat(halves.flatMap((half) => [Buffer.alloc(size - half.length), half]))
+}
+
+/** What came from outside: asn1js throws at some of what is no DER, and answers an offset of -1 for the rest. */
+function decoded(der: Uint8Array): { readonly result?: unknown; readonly offset: number } {
+  try {
+    return fromBER(der)
+  } catch {
+    return { offset: -1 }
+  }
 }
 
 function elements(value: unknown): unknown[] {

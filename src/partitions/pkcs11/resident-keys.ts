@@ -40,7 +40,7 @@ export class ResidentKeys {
   async generatePair(type: KeyType, name: Uint8Array): Promise<{ readonly privateKey: WrappedKey; readonly spki: Buffer }> {
     let spki: Buffer | undefined
     const privateKey = await this.#refer({ kind: 'private', type, policy }, name, async () => {
-      const pair = await newPairObjects(this.#token, type, (keyType) => residentPrivateTemplate(keyType, name))
+      const pair = await newPairObjects(this.#token, type, (keyType) => residentPrivateTemplate(keyType, type, name))
       spki = pair.spki
       return pair.privateObject
     })

@@ -1,8 +1,8 @@
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { curves } from '../curves.ts'
 import { hashes } from '../hashes.ts'
-import { lacks, macName, signName } from '../mechanisms.ts'
-import type { KeyType, MacMechanism, SignMechanism } from '../partition.ts'
+import { lacks, signName } from '../mechanisms.ts'
+import type { KeyType, MechanismName, SignMechanism } from '../partition.ts'
 import type { Mechanism } from './cryptoki.ts'
 import { parameterOf } from './mechanism-parameters.ts'
 import type { Token } from './token.ts'
@@ -32,9 +32,9 @@ export async function signInput(
 }
 
 /** @throws KmipError UnsupportedCryptographicParameters. */
-export function macMechanism(token: Token, mac: MacMechanism): Mechanism {
-  const way = token.ways.get(macName(mac))
-  if (way === undefined) throw lacks(token.name, macName(mac))
+export function macMechanism(token: Token, name: MechanismName): Mechanism {
+  const way = token.ways.get(name)
+  if (way === undefined) throw lacks(token.name, name)
   return { mechanism: way.mechanism }
 }
 

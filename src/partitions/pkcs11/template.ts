@@ -1,3 +1,5 @@
+import { edwardsPair } from '../mechanisms.ts'
+import type { KeyType } from '../partition.ts'
 import { cka, ckk, cko } from './constants.ts'
 import type { Template } from './cryptoki.ts'
 import { edwardsParams, type PublicParts, toEcPoint } from './public-key.ts'
@@ -31,9 +33,10 @@ export function derivingTemplate(kind: 'secret' | 'private', keyType: number): T
   return attributes({ CLASS: kinds[kind], KEY_TYPE: keyType, ...protection('stays'), DERIVE: true })
 }
 
-/** A private key as a session object. RSA keys decrypt and unwrap too; others sign only. */
+/** A private key as a session object. RSA keys decrypt and unwrap too; keys that agree do not sign, and NSS fails at a template that says they do. */
 export function privateTemplate(keyType: number, rsa: boolean, leave: Leave): Template {
-  const uses = rsa ? { SIGN: true, DECRYPT: true, UNWRAP: true } : { SIGN: true }
+  const others = keyType === ckk.EC_MONTGOMERY ? { DERIVE: true } : { SIGN: true }
+  const uses = rsa ? { SIGN: true, DECRYPT: true, UNWRAP: true } : others
   return attributes({ CLASS: cko.PRIVATE_KEY, KEY_TYPE: keyType, ...protection(leave), ...uses })
 }
 
@@ -47,10 +50,20 @@ export function residentSecretTemplate(keyType: number, cipher: boolean, name: U
 }
 
 /** A private key that stays in the token for good. */
-export function residentPrivateTemplate(keyType: number, name: Uint8Array): Template {
-  const own = keyType === ckk.RSA ? { DECRYPT: true, UNWRAP: true } : keyType === ckk.EC ? { DERIVE: true } : {}
-  const uses = keyType === ckk.EC_MONTGOMERY ? { DERIVE: true } : { SIGN: true, ...own }
-  return attributes({ CLASS: cko.PRIVATE_KEY, KEY_TYPE: keyType, ...residence(name), ...uses })
+export function residentPrivateTemplate(keyType: number, type: KeyType, name: Uint8Array): Template {
+  return attributes({ CLASS: cko.PRIVATE_KEY, KEY_TYPE: keyType, ...residence(name), ...allUses(keyType, type) })
+}
+
+/** The same as a session object, for a trial. */
+export function insideTemplate(keyType: number, type: KeyType): Template {
+  return attributes({ CLASS: cko.PRIVATE_KEY, KEY_TYPE: keyType, ...protection('stays'), ...allUses(keyType, type) })
+}
+
+/** All that a private key of this type is good for. SoftHSM has one key type for keys that sign and keys that agree. */
+function allUses(keyType: number, type: KeyType) {
+  if (keyType === ckk.RSA) return { SIGN: true, DECRYPT: true, UNWRAP: true }
+  if (keyType === ckk.EC) return { SIGN: true, DERIVE: true }
+  return edwardsPair(type)?.startsWith('X') ? { DERIVE: true } : { SIGN: true }
 }
 
 const residence = (name: Uint8Array) => ({

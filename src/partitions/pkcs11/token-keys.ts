@@ -6,8 +6,6 @@ import { keyLabel, type Labelled } from '../key-label.ts'
 import type { KeyType, WrappedKey } from '../partition.ts'
 import { ckf, ckk, ckm, cko } from './constants.ts'
 import type { Handle, Template } from './cryptoki.ts'
-import { isLost } from './device-error.ts'
-import { newPairObjects } from './generate.ts'
 import { keyTypeOf, privateKeyType, type TokenWays } from './mechanisms.ts'
 import { attributes, derivingTemplate, type Leave, privateTemplate, secretTemplate } from './template.ts'
 import type { Token } from './token.ts'
@@ -86,27 +84,17 @@ export class TokenKeys {
     const kek = keks.get(current)
     if (kek === undefined) throw lacksEpoch(token, current)
     const keys = new TokenKeys(token, current, keks, integrityKey, await chooseWrap(token, kek, object), carrier)
-    await tryOut(token, (type) => keys.#comesBack(type))
+    await tryOut(token, { roundTrip: (type, object) => keys.#roundTrip(type, object) })
     return keys
   }
 
-  /** Whether a private key of this type can lie outside the token wrapped. */
-  async #comesBack(type: KeyType): Promise<boolean> {
+  /** As a private key leaves, wrapped, and comes in again. The objects are the caller's. */
+  async #roundTrip(type: KeyType, privateObject: Handle) {
     const label: Labelled = { kind: 'private', type, policy: { sensitive: true, extractable: false } }
-    const made: Handle[] = []
-    try {
-      made.push((await newPairObjects(this.#token, type)).privateObject)
-      const mechanism = this.#mechanism(this.#wrapName)
-      const doing = this.#doing('trial')
-      const wrapped = await this.#token.wrap(doing, this.#carrier.object, mechanism, made[0]!)
-      made.push(await this.#token.unwrap(doing, this.#carrier.object, mechanism, wrapped, this.template(label, 'stays')))
-      return true
-    } catch (error) {
-      if (isLost(error)) throw error
-      return false
-    } finally {
-      for (const object of made) this.#token.destroy(object)
-    }
+    const mechanism = this.#mechanism(this.#wrapName)
+    const wrapped = await this.#token.wrap(this.#doing('trial'), this.#carrier.object, mechanism, privateObject)
+    const object = await this.#token.unwrap(this.#doing('trial'), this.#carrier.object, mechanism, wrapped, this.template(label, 'stays'))
+    return { value: this.#opened(label, wrapped), object }
   }
 
   /** The epoch whose KEK wraps new keys. */
@@ -221,6 +209,11 @@ export class TokenKeys {
   /** Takes the plain value of an object out. */
   async takeOut(label: Labelled, object: Handle): Promise<Buffer> {
     const wrapped = await this.#token.wrap(this.#doing('export'), this.#carrier.object, this.#mechanism(this.#wrapName), object)
+    return this.#opened(label, wrapped)
+  }
+
+  /** What is wrapped under the carrier. */
+  #opened(label: Labelled, wrapped: Uint8Array): Buffer {
     const decipher = createDecipheriv('id-aes256-wrap-pad', this.#carrier.value, keyWrapIv)
     return withoutPadding(label, Buffer.concat([decipher.update(wrapped), decipher.final()]))
   }

@@ -3,6 +3,7 @@ import { KmipError } from '../../../spec/kmip-error.ts'
 import { hashes } from '../hashes.ts'
 import { readPrivateFile } from '../key-file.ts'
 import type { TokenWay } from '../mechanism-table.ts'
+import { residentOnlyName } from '../mechanisms.ts'
 import type { MechanismName } from '../partition.ts'
 import { type CallPace, CallPaces } from './call-pace.ts'
 import { ckf, ckr, cku } from './constants.ts'
@@ -51,6 +52,8 @@ export class Token {
   readonly name: string
   /** What it offers, and how it has each. */
   ways: TokenWays
+  /** Keys that it makes and that cannot lie outside it: resident ones alone. */
+  #confined: TokenWays = new Map()
   readonly details: Readonly<Record<string, string>>
   readonly #library: Cryptoki
   readonly #module: string
@@ -113,9 +116,14 @@ export class Token {
     return this.#factsOf(mechanism)?.flags
   }
 
+  /** The ways of keys that stay inside. */
+  get residentWays(): TokenWays {
+    return new Map([...this.ways, ...this.#confined])
+  }
+
   /** Names of what it offers. */
   get names(): ReadonlySet<MechanismName> {
-    return new Set(this.ways.keys())
+    return new Set([...this.ways.keys(), ...[...this.#confined.keys()].map(residentOnlyName)])
   }
 
   #factsOf(mechanism: number): MechanismFacts | undefined {
@@ -132,7 +140,16 @@ export class Token {
 
   /** Offers these no more: it has the mechanism, and not what else is needed. */
   withdraw(which: (name: MechanismName) => boolean): void {
-    this.ways = new Map([...this.ways].filter(([name]) => !which(name)))
+    const without = (ways: TokenWays) => new Map([...ways].filter(([name]) => !which(name)))
+    this.ways = without(this.ways)
+    this.#confined = without(this.#confined)
+  }
+
+  /** Offers these for resident keys alone. */
+  confine(which: (name: MechanismName) => boolean): void {
+    const confined = new Map([...this.#confined, ...[...this.ways].filter(([name]) => which(name))])
+    this.withdraw(which)
+    this.#confined = confined
   }
 
   /** Offers what its list does not name, and a trial has shown. */

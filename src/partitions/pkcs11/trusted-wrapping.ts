@@ -30,9 +30,10 @@ export async function probeTrustedWrapping(token: Token): Promise<TrustedWrappin
     await token.wrap(doing, stranger, { mechanism: ckm.AES_KEY_WRAP }, guarded)
     return 'ignored'
   } catch (error) {
-    if (isLost(error)) throw error
     // Any refusal at the wrapping protects; only one for this reason is a promise.
-    return step === 'enforced' && !isNotWrappable(error) ? 'refused' : step
+    if (step === 'enforced' && isNotWrappable(error)) return step
+    if (isLost(error)) throw error
+    return 'refused'
   } finally {
     for (const object of made) token.destroy(object)
   }
@@ -49,9 +50,10 @@ export async function demandTrustedWrapping(token: Token): Promise<void> {
   )
 }
 
+/** What modules say of the key that leaves, or of the one that it is to leave under (kryoptic). */
 function isNotWrappable(error: unknown): boolean {
-  const { cause } = error as Error
-  return codeOf(cause) === ckr.KEY_NOT_WRAPPABLE || codeOf(error) === ckr.KEY_NOT_WRAPPABLE
+  const code = codeOf((error as Error).cause) ?? codeOf(error)
+  return code === ckr.KEY_NOT_WRAPPABLE || code === ckr.WRAPPING_KEY_HANDLE_INVALID
 }
 
 const sessionKey = { CLASS: cko.SECRET_KEY, KEY_TYPE: ckk.AES, TOKEN: false, PRIVATE: true, SENSITIVE: true, VALUE_LEN: 32 } as const

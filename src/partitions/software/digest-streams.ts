@@ -2,7 +2,7 @@ import { createHash, createSign, createVerify, timingSafeEqual } from 'node:cryp
 import { demanded } from '../in-parts.ts'
 import { lacks, macName } from '../mechanisms.ts'
 import type { MacMechanism, SignMechanism } from '../partition.ts'
-import type { HeldKey } from './held-key.ts'
+import { algorithmOf, type HeldKey } from './held-key.ts'
 import { hmac } from './macs.ts'
 import { falseWhenBroken, hashedSignature, isOfWholeLength, tooShort } from './signatures.ts'
 import type { SoftwareStream } from './software-stream.ts'
@@ -73,7 +73,7 @@ function digesting<T extends { update(data: Uint8Array): unknown }>(
 
 function hmacOf(partition: string, held: HeldKey, mechanism: MacMechanism) {
   if (mechanism.mac === 'HMAC') return hmac(partition, held, mechanism.hash)
-  throw lacks(partition, `${macName(mechanism)} in parts`, 'node:crypto has HMAC alone so')
+  throw lacks(partition, `${macName(mechanism, algorithmOf(held))} in parts`, 'node:crypto has HMAC alone so')
 }
 
 const nothing = new Uint8Array()

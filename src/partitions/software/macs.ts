@@ -7,7 +7,7 @@ import { algorithmOf, type HeldKey, keyOf } from './held-key.ts'
 import { ciphers } from './mechanisms.ts'
 
 export function mac(partition: string, held: HeldKey, mechanism: MacMechanism, data: Uint8Array): Uint8Array {
-  const name = macName(mechanism)
+  const name = macName(mechanism, algorithmOf(held))
   const key = keyOf(held, 'secret', name)
   if (mechanism.mac === 'CMAC') throw lacks(partition, name, 'node:crypto does not offer it')
   if (mechanism.mac === 'HMAC') return hmac(partition, held, mechanism.hash).update(data).digest()
