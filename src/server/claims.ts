@@ -40,9 +40,9 @@ export class Claims {
 
   /** The names that begin so and are claimed, or were set free, by whomever. */
   names(beginning: string): string[] {
-    const names = [...this.#parts.replica.list(this.#parts.space, 'setting', beginning)].map(({ id }) => id)
-    for (const name of this.#seen.keys()) if (name.startsWith(beginning) && !names.includes(name)) this.#seen.delete(name)
-    return names
+    const names = new Set([...this.#parts.replica.list(this.#parts.space, 'setting', beginning)].map(({ id }) => id))
+    for (const name of this.#seen.keys()) if (name.startsWith(beginning) && !names.has(name)) this.#seen.delete(name)
+    return [...names]
   }
 
   /** Whether somebody has it, or it was set free. */

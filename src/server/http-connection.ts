@@ -49,6 +49,8 @@ export class HttpProtocol<Peer> {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const conversation = this.#connections.get(request.socket)
     if (conversation === undefined) return void request.socket.destroy()
+    if (conversation.inProgress >= pipelinedAtMost)
+      return conversation.destroy(`more than ${pipelinedAtMost} requests were sent ahead of their answers`)
     try {
       conversation.began()
       await this.#answer(conversation, request, response)
@@ -109,6 +111,11 @@ class HttpConversation<Peer> implements Conversation<Peer> {
     return this.#held
   }
 
+  /** Requests that came and were not answered yet. */
+  get inProgress(): number {
+    return this.#requests
+  }
+
   finish(): void {
     this.#finishing ??= this.host.clock.now
     if (this.#requests === 0) this.#socket.end()
@@ -116,6 +123,7 @@ class HttpConversation<Peer> implements Conversation<Peer> {
 
   destroy(why: string): void {
     this.host.log.verbose('connection closed', { why, peer: address(this.#socket) })
+    this.#held = 0
     this.#socket.destroy()
   }
 
@@ -178,6 +186,9 @@ class HttpConversation<Peer> implements Conversation<Peer> {
 
 /** Milliseconds that a client has to close its side after the server closed its own. */
 const lingering = 2000
+
+/** Node.js takes in whatever is sent ahead: each request costs memory until it is answered. */
+const pipelinedAtMost = 16
 
 function refuse(response: ServerResponse, status: number, why: string): void {
   const body = Buffer.from(`${why}\n`)

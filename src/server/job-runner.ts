@@ -50,14 +50,15 @@ export class JobRunner implements JobWork {
     this.#timer.unref()
   }
 
-  /** Lets what runs end, for at most so long; what waits is left to other processes. */
+  /** Lets what runs end, for at most so long; what waits is left to other processes, which are told of it for at most so long again. */
   async stop(milliseconds: number): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)
     for (const timer of this.#waiting.values()) clearTimeout(timer)
-    await this.#looking
-    await Promise.race([Promise.allSettled(this.#running.values()), sleep(milliseconds, undefined, { ref: false })])
-    await this.#parts.claims.free([...this.#waiting.keys(), ...this.#running.keys()]).catch(() => undefined)
+    const late = () => sleep(milliseconds, undefined, { ref: false })
+    await Promise.race([Promise.allSettled([this.#looking, ...this.#running.values()]), late()])
+    const freed = this.#parts.claims.free([...this.#waiting.keys(), ...this.#running.keys()]).catch(() => undefined)
+    await Promise.race([freed, late()])
   }
 
   /** Jobs whose commit was answered: they begin in a moment, unless a Cancel comes first, or at once when they are polled. */

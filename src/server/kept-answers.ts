@@ -82,8 +82,7 @@ export class KeptAnswers implements AnswersKept {
     const { unit, replica, space, now } = this.#parts
     const kept = folderOf(now - day)
     let left = removedAtOnce
-    for (const { id } of replica.list(space, 'setting')) {
-      if (!id.startsWith(prefix)) continue
+    for (const { id } of replica.list(space, 'setting', prefix)) {
       if (id >= kept || left-- === 0) return
       unit.discard('setting', id)
     }

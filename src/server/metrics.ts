@@ -144,6 +144,8 @@ const help: Readonly<Record<string, string>> = {
   replica_revision: 'The revision that the local replica shows.',
   replica_lag_revisions: 'How far the replica is behind the latest change that the cluster has, as last looked at.',
   replica_snapshots_total: 'How often the replica was copied from the cluster as a whole.',
+  replica_check_rounds_total: 'How often the whole replica was compared with the cluster.',
+  replica_differences_total: 'Places and index keys of the replica that were found wrong, and mended.',
   cluster_revision: 'The revision of the latest change that the cluster has.',
   clock_offset_seconds: "This node's clock minus the median of all nodes' clocks.",
   etcd_up: 'Whether the etcd member answers.',

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { operationTable } from '../operations/index.ts'
 import { type Ledger, type Replica, type Space, workSpace } from '../store/index.ts'
 import {
@@ -181,8 +182,9 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     setLogLevel: (level: LogLevel) => log.setLevel(level),
     stop: async (milliseconds) => {
       clearInterval(watch)
-      await sweep.stop()
-      await Promise.all(listeners.map((listener) => listener.drain(milliseconds)))
+      // A ledger that does not answer must not keep the listeners open.
+      const swept = Promise.race([sweep.stop(), sleep(milliseconds, undefined, { ref: false })])
+      await Promise.all([swept, ...listeners.map((listener) => listener.drain(milliseconds))])
       await jobs.stop(milliseconds)
       await streams.close()
       await partitions.close()

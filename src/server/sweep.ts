@@ -24,6 +24,7 @@ export class Sweep {
   readonly #parts: Required<SweepParts>
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<unknown> | undefined
+  #isStopped = false
 
   constructor(parts: SweepParts) {
     this.#parts = { every: defaultEvery, ...parts }
@@ -35,16 +36,17 @@ export class Sweep {
       () => {
         this.#looking = this.look()
           .catch((error: unknown) => log.info('what has lapsed was not removed', { error }))
-          .finally(() => this.#timer !== undefined && this.start())
+          .finally(() => this.#isStopped || this.start())
       },
       every * (0.75 + Math.random() / 2),
     )
     this.#timer.unref()
   }
 
+  /** Resolves when what is being removed now is. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     clearTimeout(this.#timer)
-    this.#timer = undefined
     await this.#looking
   }
 
@@ -57,7 +59,7 @@ export class Sweep {
     try {
       let removed = 0
       for (const space of this.#spaces()) {
-        for (let some = this.#some(space); some.length > 0; some = this.#some(space)) {
+        for (let some = this.#some(space); some.length > 0 && !this.#isStopped; some = this.#some(space)) {
           await this.#remove(space, some)
           removed += some.length
           await ledger.barrier()

@@ -1,4 +1,5 @@
 import { request } from 'node:https'
+import { connect } from 'node:tls'
 import test from 'ava'
 import { HttpProtocol } from '../../src/server/http-connection.ts'
 import { defaultServerLimits } from '../../src/server/limits.ts'
@@ -12,6 +13,8 @@ let pki: TestPki
 let client: ClientBundle
 let port: number
 let stop: () => Promise<void>
+/** The service answers when this resolves. */
+let held: Promise<void> = Promise.resolve()
 
 const question = structure('RequestMessage', [integer('BatchCount', 1)])
 const answer = structure('ResponseMessage', [integer('BatchCount', 2)])
@@ -20,7 +23,11 @@ const refusal = structure('ResponseMessage', [integer('BatchCount', 0)])
 test.before(async () => {
   pki = await makePki()
   client = await pki.client('demo', 'app')
-  const service = { respondTree: async () => answer, refuseTree: () => refusal }
+  const respondTree = async () => {
+    await held
+    return answer
+  }
+  const service = { respondTree, refuseTree: () => refusal }
   const listener = await listen<string>({
     host: '127.0.0.1',
     port: 0,
@@ -86,3 +93,24 @@ for (const [name, body, type, path, method, status] of [
     if (status === 200) t.is(response.body.toString(), toXml(refusal))
   })
 }
+
+/** What comes back for so many requests that are sent at once, until the connection ends. */
+async function pipelined(count: number): Promise<string> {
+  const body = Buffer.from(toXml(question))
+  const head = (last: boolean) =>
+    `POST /kmip HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/xml\r\ncontent-length: ${body.length}\r\n${last ? 'connection: close\r\n' : ''}\r\n`
+  const socket = connect({ host: '127.0.0.1', port, ...tlsOptions(client), servername: 'localhost' })
+  await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
+  socket.write(Array.from({ length: count }, (_, index) => head(index === count - 1) + body.toString()).join(''))
+  let text = ''
+  for await (const piece of socket) text += String(piece)
+  return text
+}
+
+test.serial('requests that are sent ahead of their answers are answered in order, but not without end', async (t) => {
+  t.is((await pipelined(16)).match(/HTTP\/1\.1 200/g)?.length, 16)
+  let release = () => {}
+  held = new Promise((resolve) => (release = resolve))
+  t.teardown(release)
+  t.is(await pipelined(17).catch((error: NodeJS.ErrnoException) => error.code), '')
+})

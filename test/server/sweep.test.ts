@@ -6,7 +6,7 @@ import { lapsingPlaces } from '../../src/server/lapsing-place.ts'
 import { silentLog } from '../../src/server/log.ts'
 import { ticketPlaces } from '../../src/server/request-tickets.ts'
 import { Sweep } from '../../src/server/sweep.ts'
-import { tenantSpace, workSpace } from '../../src/store/index.ts'
+import { type ChangeSet, tenantSpace, workSpace } from '../../src/store/index.ts'
 import { type SettingsView, tenantId } from '../../src/tenants/index.ts'
 import { memoryLedger } from '../support/memory-ledger.ts'
 
@@ -124,4 +124,26 @@ test('tickets and jobs lapse by their second; a job whose answer was had goes tw
   t.deepEqual(lapsed(1_000), [old?.content, old?.job, ticketPlaces.at(999, 'old')].sort())
   t.deepEqual(lapsed(1_999), lapsed(1_000))
   t.deepEqual(lapsed(2_000), [...lapsed(1_000), had.content, had.polled].sort())
+})
+
+test('one that is stopped while much has lapsed ends with what it is removing', async (t) => {
+  const { put, left, ledger, replica } = processes()
+  const [bank] = tenants as [(typeof tenants)[number]]
+  for (let index = 0; index < 250; index++) await put(bank, 90, `old ${index}`)
+  const claims = new Claims({ ledger, replica, space: workSpace })
+  const lapsed = (space: ReturnType<typeof tenantSpace>) => places.lapsed(replica, space, 100)
+  const commit = async (changes: ChangeSet) => {
+    if (changes.writes.length > 1) void sweep.stop()
+    return await ledger.commit(changes)
+  }
+  const sweep = new Sweep({
+    ledger: { barrier: () => ledger.barrier(), commit },
+    settings: { view: () => view },
+    spaceOf: tenantSpace,
+    claims,
+    lapsed,
+    log: silentLog(),
+  })
+  t.is(await sweep.look(), 100)
+  t.is(left().length, 150)
 })
