@@ -10,7 +10,7 @@ import {
   type Partition,
   ReopeningPartition,
 } from './partitions/index.ts'
-import { epochSecretsOf, type PartitionOpener, type Pkcs11PartitionDefinition } from './tenants/index.ts'
+import { epochSecretsOf, type PartitionDefinition, type PartitionOpener, type Pkcs11PartitionDefinition } from './tenants/index.ts'
 
 /** Opens partitions of every kind: those in HSMs through the node's hsm process, where there is one. */
 export function openerOf(config: Config, folder: DataFolder, root: NodeRoot, hsm: HsmConnection | undefined): PartitionOpener {
@@ -50,6 +50,20 @@ export function placed(config: Config, definition: Pkcs11PartitionDefinition): P
     ...(parameters === undefined ? {} : { parameters }),
     ...(epoch === undefined ? {} : { epoch }),
     ...(here?.streams === undefined ? {} : { streams: here.streams }),
+  }
+}
+
+/** @throws Error when this node would start a partition's module with other parameters than for one that it has: it starts a module once. */
+export function checkStart(config: Config, known: Iterable<PartitionDefinition>, added: Pkcs11PartitionDefinition): void {
+  const { module, parameters } = placed(config, added)
+  for (const definition of known) {
+    if (definition.kind !== 'pkcs11') continue
+    const other = placed(config, definition)
+    if (other.module !== module || other.parameters === parameters) continue
+    const which = other.parameters === undefined ? 'without parameters' : `with ${other.parameters}`
+    throw new Error(
+      `this node starts ${module} ${which} for partition ${other.name}, and starts a module once. Give both the same parameters, which name all of their tokens: --module-parameters, and partitions.${other.name}.parameters in tresor.yaml`,
+    )
   }
 }
 

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { loadConfig } from '../src/config.ts'
-import { placed } from '../src/partition-opener.ts'
+import { checkStart, placed } from '../src/partition-opener.ts'
 
 const defined = { kind: 'pkcs11', name: 'bank', module: '/module.so', token: 'bank', serial: '7', pinFile: '/pin' } as const
 
@@ -18,4 +18,19 @@ for (const [title, here, expected] of [
     const options = placed({ ...config, partitions: { bank: here } }, defined)
     const { token, serial, streams } = options
     t.deepEqual({ token, serial, ...(streams === undefined ? {} : { streams }) }, { ...expected })
+  })
+
+for (const [title, ofBank, ofShop, says] of [
+  ['the same', 'a', 'a', undefined],
+  ['none', undefined, undefined, undefined],
+  ['others', 'a', 'b', /starts \/module\.so with a for partition bank, and starts a module once\. Give both the same parameters/],
+  ['some, where there are none', undefined, 'b', /starts \/module\.so without parameters for partition bank/],
+] as const)
+  test(`a module is started once, so what it is told for a second partition is what it was told for the first: ${title}`, async (t) => {
+    const given = (parameters: string | undefined) => (parameters === undefined ? {} : { parameters })
+    const config = { ...(await loadConfig({ data: '/nowhere' })), partitions: { bank: given(ofBank) } }
+    const known = [defined, { kind: 'software', name: 'demo', ring: '' }, { ...defined, name: 'far', module: '/other.so' }] as const
+    const check = () => checkStart(config, known, { ...defined, name: 'shop', ...given(ofShop) })
+    if (says === undefined) t.notThrows(check)
+    else t.throws(check, { message: says })
   })

@@ -1,6 +1,13 @@
 import type { ObjectStore } from '../operations/object-store.ts'
 import type { Partition, RootSource } from '../partitions/index.ts'
-import type { Holdings, Registry, SoftwarePartitionDefinition, TenantId, TurnProgress } from '../tenants/index.ts'
+import type {
+  Holdings,
+  Pkcs11PartitionDefinition,
+  Registry,
+  SoftwarePartitionDefinition,
+  TenantId,
+  TurnProgress,
+} from '../tenants/index.ts'
 
 /** A client's certificate and its issuer's, PEM. */
 export interface IssuedCertificate {
@@ -74,6 +81,8 @@ export interface AdministeredNode {
   holdings(): ReadonlyMap<string, Holdings>
   /** Open in the process that serves it. @throws KmipError saying what its device lacks */
   partition(name: string): Promise<Partition>
+  /** Before a PKCS #11 partition is added. @throws Error when its module is started here otherwise than it wants */
+  checkStart(added: Pkcs11PartitionDefinition): void
   /** After a PKCS #11 partition was added: resolves when it can be used. @throws when it cannot be opened here */
   takePartition(name: string): Promise<void>
   /** Begins to turn a partition to its next epoch, or finds that it was begun. @returns the epoch that is turned to */

@@ -23,7 +23,9 @@ export function partitionMethods(node: AdministeredNode): Record<string, AdminMe
     'partition.add': async (call) => {
       const { partition: name, module, token, serial, parameters, pinFile } = checked(addition, call)
       const more = { ...(serial !== undefined && { serial }), ...(parameters !== undefined && { parameters }) }
-      await registry.addPartition({ kind: 'pkcs11', name, module, token, pinFile, ...more })
+      const definition = { kind: 'pkcs11', name, module, token, pinFile, ...more } as const
+      node.checkStart(definition)
+      await registry.addPartition(definition)
       try {
         await node.takePartition(name)
         return await shown(node, name)

@@ -6,6 +6,7 @@ import { type ClusterNode, invite } from '../cluster/index.ts'
 import { fingerprintsForBackup } from '../join-secrets.ts'
 import type { RunningNode } from '../main.ts'
 import { ObjectStore } from '../operations/object-store.ts'
+import { checkStart } from '../partition-opener.ts'
 import { connectHsm, type HsmConnection, hasRoot } from '../partitions/index.ts'
 import { damagedObject, type GiveUpParts, giveUp } from '../server/give-up.ts'
 import { ObjectCache } from '../server/object-cache.ts'
@@ -80,14 +81,18 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
       root: node.root.source,
       holdings: () => board.read(),
       partition: (name) => partitions.open(name),
+      checkStart: (added) => {
+        const known = [...registry.settings.view().partitions.values()].map(({ value }) => value)
+        checkStart(config, known, added)
+      },
       takePartition: async (name) => {
         await tellHsm(node)
         if (hsm === undefined) return void (await partitions.open(name))
-        if (await answers(hsm, name)) return
+        if ((await problemOf(hsm, name)) === undefined) return
         // A module that is loaded may not see a token that was made since; one that is loaded anew does.
         await processes.restartHsm()
-        if (await answers(hsm, name)) return
-        throw new Error(`the node cannot open partition ${name}, though this command could; the node's log says why`)
+        const problem = await problemOf(hsm, name)
+        if (problem !== undefined) throw new Error(`the node cannot open partition ${name}, though this command could: ${problem}`)
       },
       turnPartition: (name) => node.epochs.turn(name),
       moveTenant: (tenant, to) => node.epochs.move(tenant, to),
@@ -153,17 +158,19 @@ async function tellHsm({ registry, processes }: RunningNode): Promise<void> {
   await processes.setHsm((await registry.listPartitions()).filter(({ kind }) => kind === 'pkcs11'))
 }
 
-/** Whether the hsm process has a partition; it opens what it was told of a moment later. */
-async function answers(hsm: HsmConnection, name: string): Promise<boolean> {
+/** Why the hsm process does not have a partition; undefined when it does. It opens what it was told of a moment later. */
+async function problemOf(hsm: HsmConnection, name: string): Promise<string | undefined> {
+  let problem: string | undefined
   for (let attempt = 0; attempt < hsmAttempts; attempt++) {
-    const described = await hsm
+    problem = await hsm
       .partition(name)
       .describe()
-      .catch(() => undefined)
-    if (described !== undefined) return true
+      .then(() => undefined)
+      .catch((error: Error) => error.message)
+    if (problem === undefined) return undefined
     await new Promise((resolve) => setTimeout(resolve, hsmPause))
   }
-  return false
+  return problem
 }
 
 const hsmAttempts = 10

@@ -51,6 +51,18 @@ test.serial('the keys of a partition are made once', async (t) => {
   await t.throwsAsync(createPkcs11Partition(options), { message: /has Tresor's keys already/ })
 })
 
+test.serial('a token that is not there, of a module that was started otherwise: it is told', async (t) => {
+  const options = await made('started')
+  const partition = await openPkcs11Partition(options)
+  const other = { ...options, token: 'other', parameters: 'of another one' }
+  await t.throwsAsync(openPkcs11Partition(other), {
+    message: /has no token other\. .*It was started with the parameters of another partition/,
+  })
+  const same = await t.throwsAsync(openPkcs11Partition({ ...options, token: 'other' }))
+  t.notRegex(same?.message ?? '', /It was started/)
+  await partition.close()
+})
+
 test.serial("a partition's own keys cannot leave, and only wrap or make MACs", async (t) => {
   await made('own')
   const library = openModule(hsm.module)

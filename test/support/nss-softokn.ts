@@ -20,13 +20,19 @@ export function nssToken(label: string): NssToken {
   return { options: tokens.token(label), remove: tokens.remove }
 }
 
+interface NssTokens extends Tokens<NssPlace> {
+  /** The same token for a process that has no other one. */
+  alone(label: string): NssPlace
+}
+
 /** Tokens of NSS's softokn, each in a folder of its own. It is told of them at its start: all that a process needs. @throws Error saying what to install. */
-export function nssTokens(labels: readonly string[]): Tokens<NssPlace> {
+export function nssTokens(labels: readonly string[]): NssTokens {
   const module = modules.find((path) => existsSync(path))
   if (module === undefined) throw new Error('NSS is not on this machine. Install it: apt-get install libnss3')
   const folder = mkdtempSync(join(tmpdir(), 'tresor-nss-'))
   const pinFile = join(folder, 'pin')
   writeFileSync(pinFile, '12345678\n', { mode: 0o600 })
+  for (const label of labels) mkdirSync(join(folder, label))
   const parameters = parametersOf(folder, labels)
   // The module stays open as long as the process runs: softokn does not start a second time with the same folder.
   const library = openModule(module, parameters)
@@ -38,8 +44,10 @@ export function nssTokens(labels: readonly string[]): Tokens<NssPlace> {
     library.C_Logout(session)
     library.C_CloseSession(session)
   }
+  const place = (label: string) => ({ module, parameters, token: label, pinFile })
   return {
-    token: (label) => ({ module, parameters, token: label, pinFile }),
+    token: place,
+    alone: (label) => ({ ...place(label), parameters: parametersOf(folder, [label]) }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
@@ -47,7 +55,6 @@ export function nssTokens(labels: readonly string[]): Tokens<NssPlace> {
 /** One token is the module's own; of more each is named with its slot, from 4 on. */
 function parametersOf(folder: string, labels: readonly string[]): string {
   const places = labels.map((label) => join(folder, label))
-  for (const place of places) mkdirSync(place)
   const own = `configdir='sql:${places[0]}' certPrefix='' keyPrefix='' secmod='' flags= dbTokenDescription='${labels[0]}'`
   if (labels.length === 1) return own
   const slots = labels.map((label, slot) => `${slot + 4}=[configDir='sql:${places[slot]}' tokenDescription='${label}']`)

@@ -74,6 +74,12 @@ export function releaseModule(path: string): void {
   known.library.close()
 }
 
+/** Whether a module that is open was started with other parameters than these: it is started once for all of its partitions. */
+export function isStartedOtherwise(path: string, parameters: string | undefined): boolean {
+  const known = loaded.get(path)
+  return known !== undefined && known.parameters !== parameters
+}
+
 /** How often the module was initialized in this process; 0 when it is not open. */
 export function generationOf(path: string): number {
   return loaded.get(path)?.generation ?? 0

@@ -12,7 +12,7 @@ import { type Doing, deviceError, isLost, pinRefusals } from './device-error.ts'
 import type { PartsKind } from './device-parts.ts'
 import { codeOf, DeviceFailure, DeviceSession, failure, type SessionCall } from './device-session.ts'
 import { type MechanismFacts, type TokenWays, waysOf } from './mechanisms.ts'
-import { duringCall, generationOf, openModule, releaseModule, tokensOf } from './module.ts'
+import { duringCall, generationOf, isStartedOtherwise, openModule, releaseModule, tokensOf } from './module.ts'
 import { RefusedPins } from './refused-pins.ts'
 import { type CallSort, SessionThreads, type Span } from './session-threads.ts'
 import { type AttributeName, attributes, numberOf } from './template.ts'
@@ -371,10 +371,14 @@ function findToken(options: TokenOptions, library: Cryptoki) {
   const seen = tokens.map(({ label, serial }) => `${label} (${serial})`).join(', ') || 'none'
   const wanted = options.serial === undefined ? options.token : `${options.token} (${options.serial})`
   const problem = matching.length > 1 ? `has ${matching.length} tokens ${wanted}; name one by its serial` : `has no token ${wanted}`
-  throw new KmipError('GeneralFailure', `Partition ${options.name}: ${options.module} ${problem}. Its tokens: ${seen}.`, {
+  const started = isStartedOtherwise(options.module, options.parameters) ? ` ${startedOtherwise}` : ''
+  throw new KmipError('GeneralFailure', `Partition ${options.name}: ${options.module} ${problem}. Its tokens: ${seen}.${started}`, {
     cause: new DeviceFailure(problem, ckr.TOKEN_NOT_PRESENT, 'setup'),
   })
 }
+
+const startedOtherwise =
+  'It was started with the parameters of another partition: a module is started once, so give all of its partitions the same, which name all of their tokens.'
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
