@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Secret } from '../objects/index.ts'
+import { residentRuleOf } from '../server/tenant-residence.ts'
 import type { PartitionDefinition, Tenant } from '../tenants/index.ts'
 import { longestFreshness, permissionsOf, type TenantPolicy, tenantId } from '../tenants/index.ts'
 import type { AdminMethod } from './admin-server.ts'
@@ -56,6 +57,7 @@ export function tenantMethods(node: AdministeredNode): Record<string, AdminMetho
       return {
         ...(await summary(node, tenant)),
         policy: tenant.policy,
+        residentKeysObstacle: (await residentObstacle(node, tenant)) ?? null,
         objects: count({ onLine: true, destroyed: false }),
         destroyed: count({ onLine: false, destroyed: true }),
         users: users.map(({ name, permissions, createdAt }) => ({ name, permissions, createdAt })),
@@ -104,6 +106,13 @@ async function checkResidence(node: AdministeredNode, tenant: string, partition:
   throw new Error(
     `tenant ${tenant} is on a software partition, and resident keys are objects of a token; move it to one first: tresor partition migrate ${tenant} PARTITION`,
   )
+}
+
+/** Why there are no resident keys, whatever the tenant's policy says. */
+async function residentObstacle(node: AdministeredNode, tenant: Tenant): Promise<string | undefined> {
+  const definition = await partitionNamed(node, tenant.partition)
+  if (definition?.kind === 'software') return 'They are objects of a token, and the tenant is on a software partition.'
+  return residentRuleOf(tenant, definition, node.cluster === undefined ? 'alone' : 'in a cluster').obstacle
 }
 
 /** A new partition of the tenant's own, in software, under the tenant's name. */

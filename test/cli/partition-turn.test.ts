@@ -90,7 +90,7 @@ test.serial('a damaged record is named, and given up by who says its identifier 
 test.serial('a partition that is not there is not turned', async (t) => {
   const { code, stderr } = await tresor(['partition', 'turn-epoch', 'nope', '--data', data])
   t.is(code, 1)
-  t.regex(stderr, /^tresor: partition nope does not exist; the partitions are: damaged, demo\n$/)
+  t.regex(stderr, /^tresor: partition nope does not exist; the partitions are: .*demo\n$/)
 })
 
 test.serial('migrate moves a tenant into a token: its keys are there, and are used there', async (t) => {
@@ -112,9 +112,10 @@ test.serial('migrate moves a tenant into a token: its keys are there, and are us
   ])
   t.is(made.code, 0, made.stderr)
   const [{ id }] = (await ask<{ keys: [{ id: string }] }>('key', 'list', 'demo')).keys
+  t.regex((await tresor(['tenant', 'show', 'demo', '--data', data])).stdout, /resident keys {2}none\. They are objects of a token, and/)
   t.like(await ask('partition', 'migrate', 'demo', 'vault'), { event: 'done', tenant: 'demo', partition: 'vault' })
   t.like(await ask('key', 'show', 'demo', id), { wrapped: { epoch: 1, mechanism: 'AES_KEY_WRAP_PAD' }, state: 'Active' })
-  t.like(await ask('tenant', 'show', 'demo'), { partition: 'vault', objects: 1 })
+  t.like(await ask('tenant', 'show', 'demo'), { partition: 'vault', objects: 1, residentKeysObstacle: null })
   const secrets = () => readdirSync(join(data, 'epoch-secrets')).filter((name) => name.startsWith('demo.'))
   t.is(secrets().length, 1)
   t.like(await ask('partition', 'remove', 'demo'), { partition: 'demo' })

@@ -123,20 +123,21 @@ export const tenantShow: Command = {
     const shown = await askNode<
       TenantSummary & {
         readonly policy: Readonly<Record<string, unknown>>
+        readonly residentKeysObstacle: string | null
         readonly objects: number
         readonly destroyed: number
         readonly users: readonly { readonly name: string; readonly permissions: readonly string[] }[]
       }
     >(invocation, 'tenant.show', { tenant })
     if (invocation.output.isJson) return invocation.output.json(shown)
-    const { policy, users, objects, destroyed, kind, partition, createdAt } = shown
+    const { policy, residentKeysObstacle: obstacle, users, objects, destroyed, kind, partition, createdAt } = shown
     invocation.output.details({
       tenant: shown.tenant,
       partition: `${partition} (${kind})`,
       created: createdAt,
       objects: `${objects}, and ${destroyed} destroyed`,
       freshness: freshnessWords(policy.freshness),
-      'resident keys': residentWords(policy.residentKeys, policy.mostResidentKeys),
+      'resident keys': obstacle === null ? residentWords(policy.residentKeys, policy.mostResidentKeys) : `none. ${obstacle}`,
       '3DES': tripleDesWords(policy.tripleDes),
       'new keys': `${policy.defaultExtractable === true ? 'extractable' : 'not extractable'}, ${policy.defaultSensitive === true ? 'sensitive' : 'not sensitive'} where the client says nothing`,
       users: users.map(({ name, permissions: given }) => `${name} (${given.join(' ')})`),
