@@ -6,15 +6,24 @@ import {
   type Carrying,
   createPkcs11Partition,
   listTokens,
+  mayBeCarried,
   openPkcs11Partition,
+  type Partition,
   readPrivateFile,
   type TokenOptions,
 } from '../partitions/index.ts'
 import { CommandError, type Invocation, textOption } from './command.ts'
 import { configOf, shownPath } from './place.ts'
 
-/** Whether the partition's keys had to be made. A token that has them keeps them: another node made them, or an earlier attempt. */
-export async function makeKeys(name: string, definition: Omit<TokenOptions, 'name'>, carrying: Carrying): Promise<boolean> {
+/**
+ * Makes the partition's keys. A token that has them keeps them: another node made them, or an earlier attempt.
+ * @returns whether they had to be made, and the serial number of the one token that has them; undefined where they may be carried to others
+ */
+export async function makeKeys(
+  name: string,
+  definition: Omit<TokenOptions, 'name'>,
+  carrying: Carrying,
+): Promise<{ readonly made: boolean; readonly serial: string | undefined }> {
   const { module, parameters, token } = definition
   const tokens = listTokens(module, parameters)
   if (!tokens.some(({ label }) => label === token)) {
@@ -23,20 +32,28 @@ export async function makeKeys(name: string, definition: Omit<TokenOptions, 'nam
       `${module} has no token ${token}; ${labels.length === 0 ? 'it has none yet' : `it has: ${labels.join(', ')}`}. To make it from a blank one: --init`,
     )
   }
-  const opens = async () => {
-    const partition = await openPkcs11Partition({ name, ...definition }).catch(() => undefined)
-    await partition?.close()
-    return partition !== undefined
-  }
-  if (await opens()) return false
+  const open = () => openPkcs11Partition({ name, ...definition })
+  const there = await open().catch(() => undefined)
+  if (there !== undefined) return { made: false, serial: await onlySerialOf(there) }
   try {
     // Whatever else is wrong than missing keys is met again here, and told.
     await createPkcs11Partition({ name, ...definition }, carrying)
-    return true
   } catch (error) {
     // At another node they may have been made in the same moment.
-    if (await opens()) return false
-    throw error
+    const others = await open().catch(() => undefined)
+    if (others === undefined) throw error
+    return { made: false, serial: await onlySerialOf(others) }
+  }
+  return { made: true, serial: await onlySerialOf(await open()) }
+}
+
+/** Closes the partition. */
+async function onlySerialOf(partition: Partition): Promise<string | undefined> {
+  try {
+    const { details } = await partition.describe()
+    return mayBeCarried(details) || details.serial === '' ? undefined : details.serial
+  } finally {
+    await partition.close()
   }
 }
 

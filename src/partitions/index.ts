@@ -12,6 +12,7 @@ export { RefusedPins } from './pkcs11/refused-pins.ts'
 export { openPkcs11Partition, ReopeningPartition } from './pkcs11/reopening-partition.ts'
 export type { TokenOptions } from './pkcs11/token.ts'
 export type { Carrying } from './pkcs11/token-keks.ts'
+export { mayBeCarried } from './pkcs11/token-protection.ts'
 export {
   type AskPassphrase,
   createRoot,

@@ -36,6 +36,11 @@ test('the keys of a partition go to another token, and a node that is told of it
   const first = await running('serve', '--data', data)
   t.teardown(() => first.end())
   await runQuietly(partitionAdd, data, ['bank'], { ...options(source), 'kek-may-be-carried': true })
+  // Another token will have them too.
+  t.deepEqual(
+    ((await callAdmin(data, 'partition.list')) as { serial?: string }[]).map(({ serial }) => serial),
+    [undefined],
+  )
   await callAdmin(data, 'tenant.add', { tenant: 'bank', partition: 'bank' })
   const credentials = await enrollAt(data, 'bank', 'app')
   const clientAt = (kmip: string) =>

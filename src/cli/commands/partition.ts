@@ -9,7 +9,9 @@ export const partitionAdd: Command = {
   usage: `NAME ${tokenUsage} [--init] [--so-pin-file FILE] [--kek-may-be-carried]`,
   summary: 'Take a PKCS #11 token as a partition.',
   details: `The module is the HSM vendor's library; the token is found by its label. Its key-encryption key and integrity key are made in it, unless
-they are there already. With --init a blank token is initialized first, never one that has a label. The PIN is read from the file by the
+they are there already. Unless those may be carried to other tokens, the token's serial number is part of the definition: a node of a cluster that has another
+token of the label does not take it for this one, and says so; one that reaches a vendor's replica with a number of its own is told that number in its
+tresor.yaml (partitions.NAME.serial). With --init a blank token is initialized first, never one that has a label. The PIN is read from the file by the
 node's hsm process alone; the file must be its owner's alone (chmod 600). For a trial with SoftHSM:
   umask 077; echo 123456 > pin
   tresor partition add bank --module /usr/lib/softhsm/libsofthsm2.so --token bank --pin-file pin --init
@@ -41,12 +43,16 @@ node's hsm process alone; the file must be its owner's alone (chmod 600). For a 
       const { serial } = initToken({ module, parameters, label: token, pin: pinOf(pinFile), soPin: await officerPin(invocation, name) })
       output.step('token', `${token} initialized, serial ${serial}`, { token, serial })
     }
-    const made = await makeKeys(name, definition, flagOption(invocation, 'kek-may-be-carried') ? 'carried' : 'stays')
+    const { made, serial } = await makeKeys(name, definition, flagOption(invocation, 'kek-may-be-carried') ? 'carried' : 'stays')
     output.step('keys', made ? 'key-encryption key and integrity key made in the token, epoch 1' : 'those that the token has already', {
       made,
     })
-    const added = await askNode<Record<string, unknown>>(invocation, 'partition.add', { partition: name, ...definition })
-    output.step('partition', `${name}, token ${token}`, added)
+    const added = await askNode<Record<string, unknown>>(invocation, 'partition.add', {
+      partition: name,
+      ...(serial !== undefined && { serial }),
+      ...definition,
+    })
+    output.step('partition', `${name}, token ${token}${serial === undefined ? '' : `, serial ${serial}`}`, added)
     output.line()
     output.line(`Next: npx tresor ${dataWords(invocation)}tenant add NAME --partition ${name}`)
   },

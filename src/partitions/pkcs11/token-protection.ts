@@ -21,6 +21,11 @@ async function look(token: Token): Promise<Protection> {
   return { 'trusted wrapping': await probeTrustedWrapping(token), 'own keys': ownKeys[await carryingOf(token)] }
 }
 
+/** Whether what a partition says of itself lets its own keys be carried to another token. */
+export function mayBeCarried(details: Readonly<Record<string, string>>): boolean {
+  return details['own keys'] === ownKeys.carried
+}
+
 const ownKeys: Readonly<Record<Carrying, string>> = {
   stays: 'never leave the token',
   carried: 'leave the token under a key that its security officer trusts, and not otherwise',
