@@ -65,7 +65,7 @@ async function loseByRules(t: ExecutionContext, network: Network, protocol: 'udp
   const linesIn = async (round: string, expected: readonly string[]) => {
     for (const child of children) child.send(round)
     const came = () => everyLine.filter((line) => heard.has(`${round} ${line}`))
-    for (let tries = 0; tries < 100 && came().length < expected.length; tries++) await sleep(50)
+    for (let tries = 0; tries < 1200 && came().length < expected.length; tries++) await sleep(50)
     // What should be lost is given time to come all the same.
     await sleep(100)
     return came()

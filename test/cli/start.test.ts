@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import test from 'ava'
@@ -85,6 +85,8 @@ test.serial('the certificate names what the node listens at, issued anew only wh
   const data = join(folder.path, 'names')
   const certificate = () => readFileSync(join(data, 'pki/server/cert.pem'), 'utf8')
   await tresor(['init', '--data', data])
+  // Unlike `start`, `serve` does not look for another port when this one is taken.
+  appendFileSync(join(data, 'tresor.yaml'), 'operator: { port: 0 }\n')
   const first = certificate()
   const usual = await running('serve', '--data', data, '--listen', 'localhost:0')
   t.is(await usual.end(), 0)

@@ -110,7 +110,7 @@ test('the steps of compose.yaml form a cluster of three on this machine, and fin
       } else {
         const over = ended.then((code) => t.fail(`${name} ended with ${code}: ${said()}`))
         void over.catch(() => undefined)
-        for (let n = 0; n < 300 && !(await isHealthy(service)); n++) await sleep(100)
+        for (let n = 0; n < 600 && !(await isHealthy(service)); n++) await sleep(100)
         nodes.push(dataOf(service))
         t.true(await isHealthy(service), `${name} is not healthy: ${said()}`)
       }

@@ -27,8 +27,10 @@ function clients(t: import('ava').ExecutionContext, count: number): readonly Cli
 test.serial('the whole node is killed under load, again and again: every answered change is there, none is half done', async (t) => {
   let doubts = 0
   for (let round = 1; round <= rounds; round++) {
+    const before = load.answered
     load.start(clients(t, connections))
-    await sleep(200 + Math.random() * 1000)
+    while (load.answered < before + 2 * connections) await sleep(20)
+    await sleep(Math.random() * 1000)
     await node.process.kill()
     await load.stop()
     doubts += load.inDoubt

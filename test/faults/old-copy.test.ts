@@ -58,7 +58,7 @@ test('a destroyed key is in a copy of the data folder from before, until the epo
 
   await node.node.epochs.turn('vault')
   const turn = () => node.node.registry.settings.view().partitions.get('vault')?.value.turn
-  for (let waited = 0; turn() !== undefined && waited < 200; waited++) await sleep(50)
+  for (let waited = 0; turn() !== undefined && waited < 1200; waited++) await sleep(50)
   t.is(turn(), undefined)
   await t.throwsAsync(fromCopy('after-the-turn'), { message: /The secret of epoch 1 of partition vault is not on this node/ })
   t.truthy(await get(node, living))

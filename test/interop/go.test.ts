@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import type { Version } from '../../spec/versions.ts'
@@ -30,7 +30,8 @@ if (found === undefined || isOlder(found, oldest)) {
   test.before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tresor-kmip-go-'))
     program = join(folder, 'client')
-    const env = { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly -buildvcs=false' }
+    // Where Go keeps what it has built.
+    const env = { HOME: homedir(), ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly -buildvcs=false' }
     const { code, complaints } = await run('go', ['build', '-o', program, '.'], { cwd: join('test', 'interop', 'go'), env })
     if (code !== 0) throw new Error(`test/interop/go cannot be built; Go gets kmip-go from its module proxy. Its own words:\n${complaints}`)
     hsm = softHsm()

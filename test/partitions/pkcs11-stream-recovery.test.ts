@@ -141,7 +141,7 @@ test.serial('streams have a bound, and requests in one part beside them; what en
       return room(turn - 1)
     }
   }
-  t.deepEqual(await room(500), all.whole)
+  t.deepEqual(await room(6000), all.whole)
   await nothingLeft(t, all)
 })
 

@@ -15,6 +15,8 @@ export interface ClientChoice {
   readonly tenant?: TenantName
   /** Connections at most; 1 unless said. */
   readonly connections?: number
+  /** Milliseconds for which it asks its node again that says that it cannot serve now; 0 unless said: what the node answers is what is wanted. */
+  readonly patience?: number
 }
 
 const tenants = ['demo', 'other'] as const
@@ -32,14 +34,13 @@ export async function startClusterNodes(settings: NodeSettings = {}): Promise<Cl
     const clients: Client[] = []
     return {
       ...cluster,
-      client: (index, { tenant = 'demo', connections = 1 } = {}) => {
+      client: (index, { tenant = 'demo', connections = 1, patience = 0 } = {}) => {
         const { endpoint } = cluster.nodes[index] as ScratchClusterNode
         const client = new Client({
           endpoints: [endpoint],
           ...(credentials[tenant] as Credentials),
           connectionsPerNode: connections,
-          // What this one node answers is what is wanted.
-          failover: { patience: 0 },
+          failover: { patience },
         })
         clients.push(client)
         return client
