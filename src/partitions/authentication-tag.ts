@@ -7,6 +7,6 @@ export function checkTag(mechanism: AuthenticatedMechanism, tag: Uint8Array | un
   if (tag.length === mechanism.tagLength) return
   throw new KmipError(
     'InvalidField',
-    `The authentication tag has ${tag.length} bytes; the tag length of this key is ${mechanism.tagLength}.`,
+    `The authentication tag has ${tag.length} bytes; the Tag Length says ${mechanism.tagLength}.`,
   )
 }

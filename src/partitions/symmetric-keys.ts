@@ -11,12 +11,12 @@ export function secretKeySize(partition: string, type: KeyType): number {
     if (type.length >= minHmacBits && type.length <= maxHmacBits && type.length % 8 === 0) return type.length / 8
     throw new KmipError(
       'InvalidField',
-      `A ${type.algorithm} key has ${minHmacBits} to ${maxHmacBits} bits, a multiple of 8; not ${type.length}.`,
+      `A key of ${type.algorithm} has ${minHmacBits} to ${maxHmacBits} bits, a multiple of 8; not ${type.length}.`,
     )
   }
   const size = rule.lengths[type.length]
   if (size !== undefined) return size
-  throw new KmipError('InvalidField', `A ${type.algorithm} key has ${Object.keys(rule.lengths).join(', ')} bits, not ${type.length}.`)
+  throw new KmipError('InvalidField', `A key of ${type.algorithm} has ${Object.keys(rule.lengths).join(', ')} bits, not ${type.length}.`)
 }
 
 const minHmacBits = 8
@@ -27,5 +27,5 @@ export function checkSecretLength(partition: string, type: KeyType | undefined, 
   if (type === undefined || symmetricKeys[type.algorithm] === undefined) return
   const expected = secretKeySize(partition, type)
   if (expected !== size)
-    throw new KmipError('InvalidField', `A ${type.algorithm} key of ${type.length} bits has ${expected} bytes; ${size} were given.`)
+    throw new KmipError('InvalidField', `A key of ${type.algorithm} with ${type.length} bits has ${expected} bytes; ${size} were given.`)
 }

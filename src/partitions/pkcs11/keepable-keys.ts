@@ -1,6 +1,8 @@
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { generateName, lacks } from '../mechanisms.ts'
-import type { KeyType } from '../partition.ts'
+import type { KeyType, WrappedKey } from '../partition.ts'
+import { checkSecretLength, secretKeySize } from '../symmetric-keys.ts'
+import { symmetricKeys } from '../symmetric-lengths.ts'
 import type { Token } from './token.ts'
 
 /**
@@ -28,6 +30,19 @@ export function checkCurve(token: Token, type: KeyType | undefined): void {
 export function isAligned(type: KeyType | undefined): boolean {
   return type === undefined || type.algorithm === 'DES3' || type.length % 64 === 0
 }
+
+/**
+ * A key that came wrapped, by the bytes that it has under the KEK: SoftHSM tells no length of such a key. @throws KmipError InvalidField for one of another
+ * length than was said.
+ */
+export function checkKept(token: Token, { type, bytes }: Pick<WrappedKey, 'type' | 'bytes'>): void {
+  if (type === undefined || symmetricKeys[type.algorithm] === undefined) return
+  const filled = bytes.length - besideTheKey
+  if (filled !== Math.ceil(secretKeySize(token.name, type) / 8) * 8) checkSecretLength(token.name, type, filled)
+}
+
+/** In bytes: 8 of the key wrap (RFC 5649), and the MAC. */
+const besideTheKey = 40
 
 /** CKA_VALUE_LEN, less the zeros that the token filled in. */
 export function withoutFill(attribute: Buffer, type: KeyType | undefined): number {

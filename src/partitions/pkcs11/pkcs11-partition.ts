@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { Secret } from '../../objects/secret.ts'
+import { checkTag } from '../authentication-tag.ts'
 import { checkParameters, isAuthenticated, isSymmetric } from '../cipher-parameters.ts'
 import type { Labelled } from '../key-label.ts'
 import { lacks, macName, signName } from '../mechanisms.ts'
@@ -31,7 +32,7 @@ import { deriveObject } from './derive.ts'
 import type { Doing } from './device-error.ts'
 import { makeFirstKeys } from './first-keys.ts'
 import { newPairObjects, newSecretObject } from './generate.ts'
-import { checkCurve, checkLength, isAligned, withoutFill } from './keepable-keys.ts'
+import { checkCurve, checkKept, checkLength, isAligned, withoutFill } from './keepable-keys.ts'
 import { LentKeys } from './lent-keys.ts'
 import { numbersOf } from './mechanisms.ts'
 import { fromDerSignature, fromSpki, toDerSignature } from './public-key.ts'
@@ -170,12 +171,7 @@ export class Pkcs11Partition implements Partition {
   }
 
   async decrypt(key: KeyReference, mechanism: CipherMechanism, data: Uint8Array, tag?: Uint8Array): Promise<Uint8Array> {
-    if (isAuthenticated(mechanism) && tag?.length !== mechanism.tagLength) {
-      throw new KmipError(
-        'InvalidField',
-        `AES-${mechanism.cipher} decryption needs an authentication tag of ${mechanism.tagLength} bytes; ${tag?.length ?? 'none'} given.`,
-      )
-    }
+    if (isAuthenticated(mechanism)) checkTag(mechanism, tag)
     const { name, mechanism: native, doing } = this.#cipher(key, mechanism, data)
     const input = tag === undefined ? data : Buffer.concat([data, tag])
     return this.#lent.use(key, 'decrypt', name, (object) =>
@@ -246,18 +242,19 @@ export class Pkcs11Partition implements Partition {
     const object = await this.#lent.use(wrapping, 'decrypt', name, (wrappingObject) =>
       this.#token.unwrap(this.#doing(name), wrappingObject, native, wrapped, template),
     )
-    if (!isKey) {
+    try {
       // Read as it is: a way through another wrapping would fill it up with zeros.
-      const value = await this.#token.attribute(object, 'VALUE')
+      if (!isKey) return await this.#import(label, await this.#token.attribute(object, 'VALUE'))
+      if (kind === 'secret' && type?.algorithm !== 'DES3') {
+        const length = await this.#token.attribute(object, 'VALUE_LEN').catch(() => undefined)
+        if (length !== undefined && length.readUInt32LE(0) > 0) checkSecretLength(this.#token.name, type, withoutFill(length, type))
+      }
+      const kept = await this.#keys.wrapped(label, object)
+      if (kind === 'secret') checkKept(this.#token, kept)
+      return kept
+    } finally {
       this.#token.destroy(object)
-      return this.#import(label, value)
     }
-    if (kind === 'secret' && type?.algorithm !== 'DES3') {
-      const length = await this.#token.attribute(object, 'VALUE_LEN').catch(() => undefined)
-      // SoftHSM does not know the length of a key that came under RSA.
-      if (length !== undefined && length.readUInt32LE(0) > 0) checkSecretLength(this.#token.name, type, withoutFill(length, type))
-    }
-    return this.#keys.admit(label, object)
   }
 
   async atEpoch(epoch: number): Promise<void> {
@@ -327,9 +324,11 @@ export class Pkcs11Partition implements Partition {
 
   async #digestSecret(key: WrappedKey, number: number): Promise<Buffer | undefined> {
     const { object, release } = await this.#lent.lendToDigest(key)
-    const digest = await this.#token.digestKey(number, object)
-    release()
-    return digest
+    try {
+      return await this.#token.digestKey(number, object)
+    } finally {
+      release()
+    }
   }
 
   async #plain(reference: KeyReference): Promise<Buffer> {
