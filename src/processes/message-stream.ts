@@ -5,7 +5,8 @@ const lengthBytes = 4
 
 /**
  * Messages both ways between two processes of a node. A frame is a 4-byte length and an array of messages as values (value-codec.ts): what
- * is ready at the end of a turn of the loop goes out together, so that many messages cost one system call.
+ * is ready at the end of a turn of the loop goes out together, so that many messages cost one system call; in more than one frame where it is too much
+ * for one.
  */
 export class MessageStream<Out, In> {
   readonly #socket: Socket
@@ -29,11 +30,14 @@ export class MessageStream<Out, In> {
   }
 
   #flush(): void {
-    const frame = this.#writer.write(this.#outgoing, lengthBytes)
+    const messages = this.#outgoing
     this.#outgoing = []
-    if (this.#socket.destroyed) return
-    frame.writeUInt32BE(frame.length - lengthBytes)
-    this.#socket.write(frame)
+    for (let sent = 0; sent < messages.length && !this.#socket.destroyed; ) {
+      const { bytes, count } = this.#writer.writeSome(sent === 0 ? messages : messages.slice(sent), this.#largestFrame / 2, lengthBytes)
+      bytes.writeUInt32BE(bytes.length - lengthBytes)
+      this.#socket.write(bytes)
+      sent += count
+    }
   }
 
   #take(chunk: Buffer, onMessage: (message: In) => void): void {

@@ -50,10 +50,31 @@ export class ValueWriter {
 
   /** @param room bytes left free at the beginning, for the caller */
   write(value: unknown, room = 0): Buffer<ArrayBuffer> {
+    this.#begin(room)
+    this.#value(value)
+    return this.#written()
+  }
+
+  /** The first values, as an array: all, unless those before have so many bytes already. */
+  writeSome(values: readonly unknown[], enough: number, room = 0): { readonly bytes: Buffer<ArrayBuffer>; readonly count: number } {
+    this.#begin(room)
+    this.#reserve(16)
+    this.#byte(tag.array)
+    const countAt = this.#at
+    this.#length(0)
+    let count = 0
+    while (count < values.length && (count === 0 || this.#at < enough)) this.#value(values[count++])
+    this.#bytes.writeUInt32LE(count, countAt)
+    return { bytes: this.#written(), count }
+  }
+
+  #begin(room: number): void {
     this.#at = 0
     this.#reserve(room)
     this.#at = room
-    this.#value(value)
+  }
+
+  #written(): Buffer<ArrayBuffer> {
     const out = Buffer.allocUnsafeSlow(this.#at)
     this.#bytes.copy(out, 0, 0, this.#at)
     return out

@@ -50,6 +50,20 @@ test('messages arrive whole and in order, however the bytes are cut', async (t) 
   )
 })
 
+test('what is too much for one frame goes out in several, in order', async (t) => {
+  const { near, far } = await socketPair(t)
+  const got: Buffer[] = []
+  const all = new Promise<void>((resolve, reject) => {
+    new MessageStream<never, Buffer>(far, 10_000, (message) => void (got.push(message) === 40 && resolve()))
+    far.once('close', () => reject(new Error('the connection was closed')))
+  })
+  const sender = new MessageStream<Buffer, never>(near, 10_000, () => undefined)
+  const sent = Array.from({ length: 40 }, (_, index) => Buffer.alloc(1000, index))
+  for (const message of sent) sender.send(message)
+  await all
+  t.deepEqual(got, sent)
+})
+
 test('what is sent in one turn of the loop is one frame', async (t) => {
   const { near, far } = await socketPair(t)
   const sender = new MessageStream<number, never>(near, 1 << 20, () => undefined)
