@@ -20,6 +20,8 @@ export class Node {
   readonly #options: NodeOptions
   readonly #opening = new Set<Promise<Connection>>()
   #connections: Connection[] = []
+  /** No more is sent on them; some answers are still to come. */
+  #ending: Connection[] = []
   #probing: Promise<boolean> | undefined
   #timer: NodeJS.Timeout | undefined
   #isSuspect = false
@@ -53,7 +55,9 @@ export class Node {
   suspect(): void {
     if (this.#isSuspect || this.#isClosed) return
     this.#isSuspect = true
-    for (const connection of this.#connections.splice(0)) connection.end()
+    const ending = this.#connections.splice(0)
+    for (const connection of ending) connection.end()
+    this.#ending = [...this.#ending, ...ending].filter(({ inFlight }) => inFlight > 0)
     this.#probeLater(probeEvery.first)
   }
 
@@ -74,7 +78,7 @@ export class Node {
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#timer)
-    for (const connection of this.#connections) connection.close()
+    for (const connection of [...this.#connections, ...this.#ending]) connection.close()
   }
 
   async #probe(): Promise<boolean> {
