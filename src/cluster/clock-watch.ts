@@ -169,7 +169,7 @@ function signed(value: number): string {
 }
 
 /** A clock that is off by more than this is said to be. */
-export const clockToleranceMilliseconds = 500
+const clockToleranceMilliseconds = 500
 const defaultInterval = 5000
 const graceMilliseconds = 1000
 const callMilliseconds = 2000

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
 import * as grpc from '@grpc/grpc-js'
 import { fromJSON, type MethodDefinition } from '@grpc/proto-loader'
+import { hostOf, type PeerFiles } from './etcd-endpoint.ts'
 import type {
   AlarmMember,
   EtcdMemberInfo,
@@ -68,7 +69,7 @@ export class EtcdClient {
   readonly #tls: TlsFiles
   /** With a certificate from before, for what is under way on them. */
   readonly #leaving: { close(): void }[] = []
-  #files: readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer]
+  #files: PeerFiles
   #preferred = 0
   #home: NodeJS.Timeout | undefined
   #avoided: number | undefined
@@ -78,7 +79,7 @@ export class EtcdClient {
     if (options.endpoints.length === 0) throw new Error('etcd needs at least one endpoint (https://HOST:PORT)')
     this.#endpoints = [...options.endpoints]
     this.#tls = options.tls
-    this.#files = readFiles(options.tls)
+    this.#files = readPeerFiles(options.tls)
     this.#channels = options.endpoints.map((endpoint) => openChannel(endpoint, this.#files))
     this.#lean = options.endpoints.map((endpoint) => new LeanChannel(endpoint, this.#files))
   }
@@ -100,7 +101,7 @@ export class EtcdClient {
 
   /** Reads the certificate again, and shows it from the next call on; calls and watches that are under way end on the connections they have. */
   renew(): void {
-    this.#files = readFiles(this.#tls)
+    this.#files = readPeerFiles(this.#tls)
     const before = [...this.#channels, ...this.#lean]
     this.#leaving.push(...before)
     for (const [index, endpoint] of this.#endpoints.entries()) {
@@ -305,14 +306,14 @@ function method(service: string, name: string): MethodDefinition<object, object>
   return (definition as Record<string, MethodDefinition<object, object>>)[name]!
 }
 
-function readFiles({ ca, privateKey, certificate }: TlsFiles): readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer] {
+export function readPeerFiles({ ca, privateKey, certificate }: TlsFiles): PeerFiles {
   return [readFileSync(ca), readFileSync(privateKey), readFileSync(certificate)]
 }
 
-function openChannel(endpoint: string, [ca, privateKey, certificate]: readonly [Buffer, Buffer, Buffer]): grpc.Client {
+function openChannel(endpoint: string, [ca, privateKey, certificate]: PeerFiles): grpc.Client {
   const url = new URL(endpoint)
   if (url.protocol !== 'https:') throw new Error(`etcd endpoint ${endpoint}: only https:// with client certificates is supported`)
-  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const host = hostOf(endpoint)
   const credentials = grpc.credentials.createSsl(ca, privateKey, certificate, {
     checkServerIdentity: (_name, peer) => checkServerIdentity(host, peer),
   })

@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
 import type { TransactionLimits } from './change-transaction.ts'
 import { EtcdClient, type TlsFiles } from './etcd-client.ts'
+import { hostOf } from './etcd-endpoint.ts'
 import { defaultQuota } from './quota.ts'
 import type { Log } from './timing.ts'
 
@@ -201,8 +202,8 @@ function argumentsOf(options: MemberOptions): string[] {
 
 /** etcd listens on addresses only: a name, which may be a load balancer's or a container's, means all of this machine's. */
 function listenUrl(url: string): string {
-  const { hostname, port } = new URL(url)
-  return isIP(hostname.replace(/^\[|\]$/g, '')) === 0 && hostname !== 'localhost' ? `https://0.0.0.0:${port}` : url
+  const host = hostOf(url)
+  return isIP(host) === 0 && host !== 'localhost' ? `https://0.0.0.0:${new URL(url).port}` : url
 }
 
 /** etcd reads its flags from ETCD_* too, and refuses to start when both are given. */

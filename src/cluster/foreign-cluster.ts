@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { connect } from 'node:tls'
 import type { TlsFiles } from './etcd-client.ts'
+import { hostOf } from './etcd-endpoint.ts'
 
 /**
  * Looks whether another cluster of Tresor's answers where this node knew a member of its own: the majority was given up there, and a new
@@ -22,8 +23,8 @@ export async function foreignCluster(endpoints: readonly string[], tls: TlsFiles
 
 /** By a certificate of an authority that has the name of this cluster's, and is not it. Who does not answer, or as something else, says nothing. */
 function answersAsAnother(endpoint: string, tls: TlsFiles): Promise<boolean> {
-  const { hostname, port } = new URL(endpoint)
-  const host = hostname.replace(/^\[|\]$/g, '')
+  const { port } = new URL(endpoint)
+  const host = hostOf(endpoint)
   const ca = readFileSync(tls.ca)
   return new Promise((resolve) => {
     const socket = connect({

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { clusterPaths } from './cluster-folder.ts'
 import type { EtcdClient } from './etcd-client.ts'
+import { hostOf } from './etcd-endpoint.ts'
 import { redeem } from './invitations.ts'
 import type { Keys } from './keys.ts'
 import { addLearner } from './membership.ts'
@@ -197,9 +198,7 @@ export function checkNode(node: NodeAddresses): void {
 
 /** Every name and address that a node's certificate must hold. */
 export function nodeHosts(node: NodeAddresses): readonly string[] {
-  return [
-    ...new Set([...[node.peerUrl, node.clientUrl].map((url) => new URL(url).hostname.replace(/^\[|\]$/g, '')), ...(node.hosts ?? [])]),
-  ]
+  return [...new Set([hostOf(node.peerUrl), hostOf(node.clientUrl), ...(node.hosts ?? [])])]
 }
 
 /** A node's name goes into etcd's `--initial-cluster`, certificates and file names. */

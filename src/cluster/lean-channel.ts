@@ -1,7 +1,6 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
-import { isIP } from 'node:net'
-import { checkServerIdentity } from 'node:tls'
+import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2'
 import { status } from '@grpc/grpc-js'
+import { openHttp2, type PeerFiles } from './etcd-endpoint.ts'
 
 /**
  * Unary gRPC calls over HTTP/2, for the one call that every request of a cluster waits for: the same bytes as `@grpc/grpc-js` would send,
@@ -9,10 +8,10 @@ import { status } from '@grpc/grpc-js'
  */
 export class LeanChannel {
   readonly #endpoint: string
-  readonly #files: readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer]
+  readonly #files: PeerFiles
   #session: ClientHttp2Session | undefined
 
-  constructor(endpoint: string, files: readonly [ca: Buffer, privateKey: Buffer, certificate: Buffer]) {
+  constructor(endpoint: string, files: PeerFiles) {
     this.#endpoint = endpoint
     this.#files = files
   }
@@ -51,17 +50,7 @@ export class LeanChannel {
 
   #connected(): ClientHttp2Session {
     if (this.#session !== undefined) return this.#session
-    const { hostname } = new URL(this.#endpoint)
-    const host = hostname.replace(/^\[|\]$/g, '')
-    const [ca, key, cert] = this.#files
-    const session = connect(this.#endpoint, {
-      ca,
-      key,
-      cert,
-      // Server Name Indication takes no addresses (RFC 6066 §3); the certificate is checked against the address all the same.
-      ...(isIP(host) === 0 ? {} : { servername: 'etcd' }),
-      checkServerIdentity: (_name, peer) => checkServerIdentity(host, peer),
-    })
+    const session = openHttp2(this.#endpoint, this.#files)
     const forget = () => {
       if (this.#session === session) this.#session = undefined
     }

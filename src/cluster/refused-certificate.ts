@@ -1,8 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { connect } from 'node:http2'
-import { isIP } from 'node:net'
-import { checkServerIdentity } from 'node:tls'
-import type { TlsFiles } from './etcd-client.ts'
+import { readPeerFiles, type TlsFiles } from './etcd-client.ts'
+import { openHttp2 } from './etcd-endpoint.ts'
 import { sleep } from './timing.ts'
 
 /**
@@ -21,16 +18,9 @@ export async function isCertificateRefused(endpoints: readonly string[], tls: Tl
 }
 
 function lookAt(endpoint: string, tls: TlsFiles): Promise<'takes it' | 'refuses it' | 'is silent'> {
-  const host = new URL(endpoint).hostname.replace(/^\[|\]$/g, '')
   return new Promise((resolve) => {
     let isConnected = false
-    const session = connect(endpoint, {
-      ca: readFileSync(tls.ca),
-      key: readFileSync(tls.privateKey),
-      cert: readFileSync(tls.certificate),
-      ...(isIP(host) === 0 ? {} : { servername: 'etcd' }),
-      checkServerIdentity: (_name, peer) => checkServerIdentity(host, peer),
-    })
+    const session = openHttp2(endpoint, readPeerFiles(tls))
     const timer = setTimeout(() => end('is silent'), lookMilliseconds)
     const end = (what: 'takes it' | 'refuses it' | 'is silent') => {
       clearTimeout(timer)

@@ -16,7 +16,7 @@ export interface SpaceThresholds {
   readonly pressedShare: number
 }
 
-export const defaultSpaceThresholds: SpaceThresholds = { bytes: 64 * 1024 ** 2, share: 0.5, pressure: 0.75, pressedShare: 0.1 }
+const defaultSpaceThresholds: SpaceThresholds = { bytes: 64 * 1024 ** 2, share: 0.5, pressure: 0.75, pressedShare: 0.1 }
 
 export interface SpaceKeeperOptions {
   /** The node's own member first. */

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 import winston from 'winston'
 
-export const logLevels = ['error', 'warn', 'info', 'verbose', 'debug'] as const
+const logLevels = ['error', 'warn', 'info', 'verbose', 'debug'] as const
 export type LogLevel = (typeof logLevels)[number]
 
 const ranks = { error: 0, warn: 1, info: 2, verbose: 3, debug: 4 } as const satisfies Record<LogLevel, number>

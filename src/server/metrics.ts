@@ -22,7 +22,7 @@ interface HistogramSnapshot {
 const bounds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
 
 /** Durations, counted by buckets: observing is a few comparisons and two additions. */
-export class Durations {
+class Durations {
   readonly buckets: number[] = new Array<number>(bounds.length + 1).fill(0)
   sum = 0
 

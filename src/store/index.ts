@@ -1,9 +1,8 @@
 /** The store: where all that is durable lies, and how one request changes it. */
 export { EmbeddedLedger, openEmbeddedLedger } from './embedded-ledger.ts'
-export { longestId, longestTerm } from './keys.ts'
 export type * from './ledger.ts'
-export { connectLedger, type RemoteLedger, type RemoteLedgerOptions } from './ledger-client.ts'
-export { type BarrierKind, type LedgerServer, serveLedger } from './ledger-server.ts'
+export { connectLedger, type RemoteLedger } from './ledger-client.ts'
+export { type LedgerServer, serveLedger } from './ledger-server.ts'
 export { forgetStore, type MovingStore, openMovingStore, withFolderTaken } from './moving-store.ts'
 export type { Group, PlaceRange } from './place-ranges.ts'
 export { DamagedRecord, decodeRecord, encodeRecord, joinSeal, type RecordKey, type StoredRecord, sealLength, splitSeal } from './record.ts'

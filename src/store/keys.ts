@@ -12,9 +12,9 @@ const kindsByNumber: ReadonlyMap<number, Place['kind']> = new Map(
 )
 
 /** Bytes that a term's value may have. */
-export const longestTerm = 512
+const longestTerm = 512
 /** Bytes that an identifier or name may have. */
-export const longestId = 1024
+const longestId = 1024
 /** lmdb's limit, which an index key could pass with the longest of everything. */
 const longestKey = 1978
 
