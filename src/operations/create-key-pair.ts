@@ -4,6 +4,7 @@ import type { AttributeInstance, RequestPayload, ResponsePayload } from '../../s
 import { type AlgorithmName, type CurveName, checkGiven, type KeyType, withoutResidence } from '../objects/index.ts'
 import { defaultFormat } from '../objects/key-formats/index.ts'
 import type { Context } from './context.ts'
+import { checkQuantumSafe } from './create.ts'
 import { givenValue, maskOf, merged, withDefaults } from './given-attributes.ts'
 import { addManagedObject, requestedPolicy } from './new-managed-object.ts'
 import { insideName, orDestroyed, residentPolicy, staysInside } from './resident.ts'
@@ -27,6 +28,7 @@ export async function createKeyPair(context: Context, request: RequestPayload<'C
   const publicAttributes = completed(publicGiven, type, ['Verify'])
   checkGiven(privateAttributes, 'PrivateKey')
   checkGiven(publicAttributes, 'PublicKey')
+  for (const given of [privateAttributes, publicAttributes]) checkQuantumSafe(given, type)
   const policy = inside ? residentPolicy : requestedPolicy(context, privateGiven)
   const privateKeyUniqueIdentifier = randomUUID()
   const publicKeyUniqueIdentifier = randomUUID()

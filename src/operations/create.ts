@@ -102,7 +102,9 @@ function secretData(attributes: readonly AttributeInstance[]): Wanted {
 }
 
 /** Quantum Safe is a promise (KMIP 2.1 §4.45): a symmetric key keeps it from 256 bits on. */
-export function checkQuantumSafe(given: readonly AttributeInstance[], type: KeyType): void {
-  if (givenValue(given, 'QuantumSafe') === true && type.length < 256)
-    throw new KmipError('GeneralFailure', `${type.algorithm} with ${type.length} bits is not quantum safe; ask for 256 bits.`)
+export function checkQuantumSafe(given: readonly AttributeInstance[], { algorithm, length, curve }: KeyType): void {
+  if (givenValue(given, 'QuantumSafe') !== true) return
+  if (algorithm === 'RSA' || curve !== undefined)
+    throw new KmipError('GeneralFailure', `A pair of ${algorithm} is not quantum safe, and no pair here is; ask without Quantum Safe.`)
+  if (length < 256) throw new KmipError('GeneralFailure', `${algorithm} with ${length} bits is not quantum safe; ask for 256 bits.`)
 }

@@ -29,6 +29,11 @@ test('what Query says of the rest', async (t) => {
   t.is((await ask('QueryStorageProtectionMasks')).protectionStorageMasks?.masks.length, 1)
 })
 
+test('Query claims no profile, validation, namespace or registration of clients: there is none', async (t) => {
+  const nothing = ['QueryProfiles', 'QueryValidations', 'QueryApplicationNamespaces', 'QueryClientRegistrationMethods'] as const
+  for (const field of Object.values(await ask(...nothing))) t.deepEqual(field, [])
+})
+
 test("Query names the fields of Tresor's own Message Extension, and in the map says what they are", async (t) => {
   const names = (await ask('QueryExtensionList')).extensionInformation
   t.deepEqual(
