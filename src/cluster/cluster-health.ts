@@ -8,7 +8,12 @@ export interface ClusterHealthOptions {
   readonly client: EtcdClient
   readonly keys: Keys
   readonly log: Log
-  readonly ledger: { problem(): string | undefined; notices(): readonly string[]; readonly reached: number }
+  readonly ledger: {
+    readonly left: string | undefined
+    problem(): string | undefined
+    notices(): readonly string[]
+    readonly reached: number
+  }
   readonly clock: () => ClockView
   /** The member that this node supervises; undefined where an operator runs etcd. */
   readonly member: { readonly pid: number | undefined; readonly lastWords: string } | undefined
@@ -44,6 +49,8 @@ export class ClusterHealth {
   /** What keeps this node from serving, or soon may. Sentences with the cure. */
   problems(): readonly string[] {
     const { ledger, clock } = this.#options
+    // Of a cluster that this node has no part in any more nothing else helps.
+    if (ledger.left !== undefined) return [ledger.left]
     const all = [
       this.#majorityProblem() ?? ledger.problem() ?? this.#lagProblem(),
       this.#memberProblem(),

@@ -104,6 +104,11 @@ export class EtcdLedger implements Ledger {
     this.#left = why
   }
 
+  /** Why this node has no part in the cluster any more; undefined while it has. */
+  get left(): string | undefined {
+    return this.#left
+  }
+
   #refusal(why: string): KmipError {
     return new KmipError('GeneralFailure', `Nothing was done: ${why}.`, { retry: 'another-node' })
   }

@@ -160,7 +160,8 @@ test.serial(
     await until(() => evicted.ledger.problem()?.includes('was evicted') === true)
     await t.throwsAsync(evicted.ledger.barrier(), { message: /Nothing was done: this node was evicted.*join with a new token/ })
     await t.throwsAsync(evicted.ledger.commit(objectChange('late', 'v', 0)), { message: /evicted/ })
-    await until(() => evicted.problems().join().includes('was evicted'))
+    await until(() => evicted.member.pid === undefined)
+    t.deepEqual(evicted.problems(), [evicted.ledger.problem()], 'not of an etcd that was stopped, nor of others that refuse it')
     await evicted.close()
     await t.throwsAsync(start(1), { message: /this node was evicted/ })
 
