@@ -17,6 +17,8 @@ const methods = {
   refuse: async () => {
     throw new Error('no such thing; make it first')
   },
+  hang: () => new Promise<never>(() => {}),
+  'cluster.backup': () => new Promise((resolve) => setTimeout(resolve, 300, 'done')),
   misread: async () => {
     throw new BadCall('tenant: must be text')
   },
@@ -89,4 +91,12 @@ test('a socket path that no system takes is refused before it is tried', async (
   const long = join(data, 'x'.repeat(120))
   await t.throwsAsync(serveAdmin({ socketPath: long, methods, onError: () => {} }), { message: /too long for a Unix socket/ })
   t.false(existsSync(long))
+})
+
+test('a node that does not answer is not waited for for ever; long work is', async (t) => {
+  await t.throwsAsync(callAdmin(data, 'hang', {}, 100), {
+    message: /^the node on .* did not answer hang within 0\.1 s: it hangs, .*What was asked may be done still/,
+  })
+  t.is(await callAdmin(data, 'cluster.backup', {}, 100), 'done')
+  t.deepEqual(await callAdmin(data, 'echo', { one: 1 }), { one: 1 })
 })
