@@ -6,7 +6,7 @@ import { type ClusterNode, startClusterNode, startOnEtcd } from './cluster/index
 import type { Config } from './config.ts'
 import { rootSource } from './configured-root.ts'
 import { certifierOf, crlSignerOf, fingerprintsOfShared, joinSecretsOf } from './join-secrets.ts'
-import { type NodeEpochs, startEpochs } from './node-epochs.ts'
+import { awaitedSecretsOf, type NodeEpochs, startEpochs } from './node-epochs.ts'
 import {
   type DataFolder,
   dataFolder,
@@ -105,7 +105,9 @@ export async function startNode(config: Config, choices: NodeChoices = {}): Prom
     if (sockets !== undefined) closing.push(() => sockets.close())
     const metrics = new Metrics(config.workers === 0 ? 'node' : 'ledger')
     if (cluster !== undefined) metrics.source(() => ({ gauges: cluster.gauges(), counters: cluster.counters() }))
-    const problems = () => cluster?.problems() ?? [ledger.problem()].filter((problem) => problem !== undefined)
+    const awaited = awaitedSecretsOf(folder, root, registry)
+    const problems = () =>
+      cluster === undefined ? [ledger.problem()].filter((problem) => problem !== undefined) : [...cluster.problems(), ...awaited.problems()]
     // Taken before the files are read for the first time: what changes from here on is a change.
     const files = await serverFilesMark(config, folder)
     // Streams that were begun at a node before are gone, and are known for such.

@@ -10,6 +10,7 @@ import type { Log } from './server/log.ts'
 import { hasWaitingJobs } from './server/waiting-jobs.ts'
 import { epochFormat, type Ledger, type LocalReplica, systemSpace, tenantSpace } from './store/index.ts'
 import {
+  AwaitedSecrets,
   DeliveryBoard,
   EpochSecrets,
   epochSecretsOf,
@@ -196,6 +197,16 @@ export async function startEpochs(options: NodeEpochsOptions): Promise<NodeEpoch
       await hsm?.close()
     },
   }
+}
+
+/** What this node is not sent yet, in a cluster; without a root secret it waits for nothing. */
+export function awaitedSecretsOf(
+  folder: DataFolder,
+  root: NodeRoot,
+  { settings }: Pick<Registry, 'settings'>,
+): { problems(): readonly string[] } {
+  if (!hasRoot(root.source)) return { problems: () => [] }
+  return new AwaitedSecrets({ files: new EpochSecretFiles(folder.epochSecrets), settings })
 }
 
 /** Milliseconds. */

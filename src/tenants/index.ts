@@ -1,4 +1,5 @@
 /** Tenants, who may act in them, and what each may do. */
+export { AwaitedSecrets } from './awaited-secrets.ts'
 export { clientUri } from './client-uri.ts'
 export { authenticate, type Credential, narrowTo, passwordMark } from './credentials.ts'
 export { DeliveryBoard } from './delivery-board.ts'

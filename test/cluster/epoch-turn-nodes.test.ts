@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
@@ -96,3 +96,38 @@ test.serial(
     t.true(isRenewed())
   },
 )
+
+test.serial('a node that has not been sent the secret of an epoch yet is not ready and says so; once it has it, it serves', async (t) => {
+  const folderAt = (index: number) => join(nodeAt(index).data, 'epoch-secrets')
+  const secretAt = (index: number) => readdirSync(folderAt(index)).find((name) => name.startsWith('other.')) ?? ''
+  const name = secretAt(0)
+  const kept = readFileSync(join(folderAt(0), name))
+  await nodeAt(2).process.kill()
+  // As if it had just joined, and the others could not send it anything.
+  rmSync(folderAt(2), { recursive: true })
+  for (const index of [0, 1]) for (const file of [name, 'delivery.key']) rmSync(join(folderAt(index), file))
+  await nodeAt(2).process.start()
+  const readiness = async () => {
+    const { operator } = (await callAdmin(nodeAt(2).data, 'node.status')) as { readonly operator: string }
+    const answer = await fetch(`http://${operator}/readyz`)
+    return { status: answer.status, text: await answer.text() }
+  }
+  const waiting =
+    /^partition other cannot be opened yet: the secret of its epoch 1 has not come to this node; another node sends it within seconds$/m
+  const until = async (condition: (seen: Awaited<ReturnType<typeof readiness>>) => boolean) => {
+    for (let waited = 0; waited < 100; waited++) {
+      const seen = await readiness()
+      if (condition(seen)) return seen
+      await sleep(200)
+    }
+    return await readiness()
+  }
+  const lacking = await until(({ text }) => waiting.test(text))
+  t.is(lacking.status, 503)
+  t.regex(lacking.text, waiting)
+  const client = cluster.client(2, { tenant: 'other' })
+  t.is(await refusalOf(client.call('Create', newKey('too-soon'))), 'GeneralFailure')
+  writeFileSync(join(folderAt(0), name), kept, { mode: 0o600 })
+  t.like(await until(({ status }) => status === 200), { status: 200 })
+  t.is(await refusalOf(client.call('Create', newKey('in-time'))), undefined)
+})

@@ -14,6 +14,7 @@ import {
   ringSecrets,
 } from '../../src/partitions/index.ts'
 import {
+  AwaitedSecrets,
   DeliveryBoard,
   EpochSecrets,
   epochSecretsOf,
@@ -52,8 +53,10 @@ function cluster(name: string) {
     epochSecretOf: epochSecretsOf(files, value),
   })
   const text = (ring: Uint8Array) => Buffer.from(ring).toString('base64')
+  const awaited = (by: ReturnType<typeof node>, patience = 60_000) => new AwaitedSecrets({ files: by.files, settings, patience })
   return {
     node,
+    awaited,
     definition,
     async define(by: ReturnType<typeof node>) {
       const { secret, deliveries } = await by.secrets().make('bank', 1)
@@ -157,6 +160,23 @@ test('the secrets of a partition that was removed are destroyed on every node, o
     all.map(({ files }) => files.list().filter(({ partition }) => partition === 'elsewhere').length),
     [1, 1, 1],
   )
+})
+
+test('a node says which secrets it has not been sent yet, until they are there, or for as long as they may be on their way', async (t) => {
+  const { node, awaited, define } = cluster('awaited')
+  const [first, joined] = [node('first'), node('joined')]
+  await define(first)
+  const waiting = [awaited(first), awaited(joined), awaited(joined, 0)]
+  const told = () => waiting.map((one) => one.problems().join())
+  const expected =
+    'partition bank cannot be opened yet: the secret of its epoch 1 has not come to this node; another node sends it within seconds'
+  t.deepEqual(told(), ['', expected, ''])
+  // The one asks for it, the other sends it.
+  await joined.secrets().look()
+  t.deepEqual(told(), ['', expected, ''])
+  await first.secrets().look()
+  t.deepEqual(told(), ['', '', ''])
+  t.deepEqual(joined.files.list(), [], 'what came with the definition will do')
 })
 
 test('what a killed process had not finished is destroyed before another one writes', (t) => {
