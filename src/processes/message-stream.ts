@@ -1,7 +1,8 @@
-import type { Socket } from 'node:net'
-import { ValueReader, ValueWriter } from './value-codec.ts'
+import { createConnection, type Socket } from 'node:net'
+import { type Instances, ValueReader, ValueWriter } from './value-codec.ts'
 
 const lengthBytes = 4
+const readBytes = 64 * 1024
 
 /**
  * Messages both ways between two processes of a node. A frame is a 4-byte length and an array of messages as values (value-codec.ts): what
@@ -11,17 +12,38 @@ const lengthBytes = 4
 export class MessageStream<Out, In> {
   readonly #socket: Socket
   readonly #largestFrame: number
-  readonly #writer = new ValueWriter()
-  readonly #reader = new ValueReader()
+  readonly #onMessage: (message: In) => void
+  readonly #writer: ValueWriter
+  readonly #reader: ValueReader
   #outgoing: Out[] = []
   #chunks: Buffer[] = []
   #held = 0
 
   /** `largestFrame`: bytes beyond which a frame cannot be an honest peer's; the socket is closed then. */
-  constructor(socket: Socket, largestFrame: number, onMessage: (message: In) => void) {
+  constructor(socket: Socket, largestFrame: number, onMessage: (message: In) => void, instances?: Instances) {
     this.#socket = socket
     this.#largestFrame = largestFrame
-    socket.on('data', (chunk: Buffer) => this.#take(chunk, onMessage))
+    this.#onMessage = onMessage
+    this.#writer = new ValueWriter(instances)
+    this.#reader = new ValueReader(instances)
+    socket.on('data', (chunk: Buffer) => this.#take(chunk))
+  }
+
+  /** Connects to a process that serves such streams on a Unix socket. */
+  static connect<Out, In>(
+    path: string,
+    largestFrame: number,
+    onMessage: (message: In) => void,
+    instances?: Instances,
+  ): { readonly socket: Socket; readonly stream: MessageStream<Out, In> } {
+    // One buffer for all reads: a stream's `data` takes a new one of 64 KiB for each, whatever has come.
+    const callback = (length: number, buffer: Uint8Array): boolean => {
+      stream.#take(Buffer.from(buffer.subarray(0, length)))
+      return true
+    }
+    const socket = createConnection({ path, onread: { buffer: Buffer.allocUnsafeSlow(readBytes), callback } })
+    const stream = new MessageStream<Out, In>(socket, largestFrame, onMessage, instances)
+    return { socket, stream }
   }
 
   send(message: Out): void {
@@ -40,7 +62,7 @@ export class MessageStream<Out, In> {
     }
   }
 
-  #take(chunk: Buffer, onMessage: (message: In) => void): void {
+  #take(chunk: Buffer): void {
     this.#chunks.push(chunk)
     this.#held += chunk.length
     while (this.#held >= lengthBytes) {
@@ -53,7 +75,7 @@ export class MessageStream<Out, In> {
       const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks, this.#held)
       this.#chunks = bytes.length > wanted ? [bytes.subarray(wanted)] : []
       this.#held = bytes.length - wanted
-      for (const message of this.#read(bytes.subarray(lengthBytes, wanted))) onMessage(message)
+      for (const message of this.#read(bytes.subarray(lengthBytes, wanted))) this.#onMessage(message)
     }
   }
 

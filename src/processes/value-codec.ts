@@ -27,6 +27,8 @@ const tag = {
   shape: 14,
   /** Anything else, as V8 has it. */
   other: 15,
+  /** An instance that both sides know, by its bytes. */
+  instance: 16,
 } as const
 
 /** Words and shapes that are remembered; each is numbered by one byte. */
@@ -40,6 +42,13 @@ interface Shape {
   readonly next: Map<string, Shape>
 }
 
+/** The one class whose instances travel as what they are, where the two sides have agreed on one. */
+export interface Instances {
+  /** Undefined for a value of another class. */
+  bytesOf(value: unknown): Uint8Array | undefined
+  of(bytes: Uint8Array): unknown
+}
+
 /** Writes values for one `ValueReader`. Trees only: no cycles, and of instances their own fields. */
 export class ValueWriter {
   #bytes = Buffer.allocUnsafeSlow(4096)
@@ -47,6 +56,11 @@ export class ValueWriter {
   readonly #words = new Map<string, number>()
   readonly #shapes: Shape = { number: undefined, next: new Map() }
   #shapesKnown = 0
+  readonly #instances: Instances | undefined
+
+  constructor(instances?: Instances) {
+    this.#instances = instances
+  }
 
   /** @param room bytes left free at the beginning, for the caller */
   write(value: unknown, room = 0): Buffer<ArrayBuffer> {
@@ -182,7 +196,9 @@ export class ValueWriter {
   }
 
   #other(value: unknown): void {
-    this.#raw(tag.other, serialize(value))
+    const bytes = this.#instances?.bytesOf(value)
+    if (bytes === undefined) this.#raw(tag.other, serialize(value))
+    else this.#raw(tag.instance, bytes)
   }
 
   #raw(name: number, bytes: Uint8Array): void {
@@ -223,6 +239,11 @@ export class ValueReader {
   #at = 0
   readonly #words: string[] = []
   readonly #shapes: (readonly string[])[] = []
+  readonly #instances: Instances | undefined
+
+  constructor(instances?: Instances) {
+    this.#instances = instances
+  }
 
   /** @throws Error when the bytes are not what a writer wrote. */
   read(bytes: Buffer): unknown {
@@ -277,6 +298,9 @@ export class ValueReader {
         return this.#object(this.#known(this.#shapes))
       case tag.other:
         return deserialize(this.#view())
+      case tag.instance:
+        if (this.#instances === undefined) throw malformed()
+        return this.#instances.of(this.#view())
       default:
         throw malformed()
     }

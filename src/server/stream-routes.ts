@@ -1,5 +1,5 @@
 import { chmodSync, rmSync } from 'node:fs'
-import { createConnection, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { KmipError, type ResultReason } from '../../spec/kmip-error.ts'
 import type { StreamEnd } from '../partitions/index.ts'
 import { MessageStream } from '../processes/message-stream.ts'
@@ -107,12 +107,12 @@ export class RemoteStreams {
   }
 
   #connect(): Live {
-    const socket = createConnection(this.#path)
     const pending: Live['pending'] = new Map()
-    const stream = new MessageStream<Ask, Told>(socket, largestFrame, (told) => {
+    const onTold = (told: Told) => {
       pending.get(told.call)?.(told)
       pending.delete(told.call)
-    })
+    }
+    const { socket, stream } = MessageStream.connect<Ask, Told>(this.#path, largestFrame, onTold)
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
       this.#live = undefined

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { KmipError, type ResultReason } from '../../spec/kmip-error.ts'
 import { MessageStream } from '../processes/message-stream.ts'
 import { BarrierCalls } from './barrier-calls.ts'
@@ -111,9 +111,9 @@ export class RemoteLedger implements Ledger {
 
   #connect(): void {
     if (this.#closed) return
-    const socket = connect(this.#socketPath)
+    const onMessage = (message: FromLedger) => this.#take(message, stream)
+    const { socket, stream } = MessageStream.connect<ToLedger, FromLedger>(this.#socketPath, largestFrame, onMessage)
     this.#socket = socket
-    const stream = new MessageStream<ToLedger, FromLedger>(socket, largestFrame, (message) => this.#take(message, stream))
     socket.on('error', () => socket.destroy())
     socket.on('close', () => this.#disconnected())
   }

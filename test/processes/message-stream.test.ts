@@ -1,5 +1,8 @@
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { MessageStream } from '../../src/processes/message-stream.ts'
 import { ValueWriter } from '../../src/processes/value-codec.ts'
@@ -70,6 +73,40 @@ test('what is sent in one turn of the loop is one frame', async (t) => {
   for (const message of [1, 2, 3]) sender.send(message)
   const [bytes] = (await once(far, 'data')) as [Buffer]
   t.deepEqual(bytes, frame([1, 2, 3]))
+})
+
+test('a stream that connects: short and long messages both ways, kept apart from those that come after, and the end of the other side', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'tresor-stream-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const path = join(folder, 'socket')
+  const sockets: Socket[] = []
+  const server = createServer((far) => {
+    sockets.push(far)
+    const echo: MessageStream<Buffer, Buffer> = new MessageStream(far, 1 << 20, (message) => echo.send(message))
+  }).listen(path)
+  t.teardown(() => void server.close())
+  await once(server, 'listening')
+  const got: Buffer[] = []
+  let enough: (() => void) | undefined
+  const { socket, stream } = MessageStream.connect<Buffer, Buffer>(path, 1 << 20, (message) => {
+    got.push(message)
+    enough?.()
+  })
+  const sent = [10, 300_000, 20, 70_000].map((length, index) => Buffer.alloc(length, index + 1))
+  for (const message of sent) {
+    const answered = new Promise<void>((resolve) => {
+      enough = resolve
+    })
+    stream.send(message)
+    await answered
+  }
+  t.deepEqual(
+    got.map((message, index) => message.equals(sent[index] as Buffer)),
+    [true, true, true, true],
+  )
+  const closed = once(socket, 'close')
+  for (const far of sockets) far.end()
+  await closed
 })
 
 for (const [name, bytes] of [

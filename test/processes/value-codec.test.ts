@@ -75,3 +75,24 @@ test('bytes that no writer wrote are refused, cut anywhere or altered', (t) => {
     }),
   )
 })
+
+test('instances of the class that both sides know arrive as such, wherever they stand; a side that knows none refuses them', (t) => {
+  class Sealed {
+    readonly #bytes: Uint8Array
+    constructor(bytes: Uint8Array) {
+      this.#bytes = bytes
+    }
+    opened = () => this.#bytes
+  }
+  const known = {
+    bytesOf: (value: unknown) => (value instanceof Sealed ? value.opened() : undefined),
+    of: (bytes: Uint8Array) => new Sealed(bytes),
+  }
+  const written = new ValueWriter(known).write([1, { key: { value: new Sealed(Buffer.from('abc')) }, at: new Date(5) }])
+  const [one, { key, at }] = new ValueReader(known).read(written) as [number, { key: { value: unknown }; at: Date }]
+  t.is(one, 1)
+  t.true(key.value instanceof Sealed)
+  t.deepEqual(Buffer.from((key.value as Sealed).opened()), Buffer.from('abc'))
+  t.deepEqual(at, new Date(5))
+  t.throws(() => new ValueReader().read(written), { message: 'these bytes are no value' })
+})

@@ -1,5 +1,6 @@
 import type { KmipError, ResultReason } from '../../../spec/kmip-error.ts'
 import { Secret } from '../../objects/secret.ts'
+import type { Instances } from '../../processes/value-codec.ts'
 import type { Partition, PartitionStreams } from '../partition.ts'
 
 /** What a worker may ask of the hsm process. `close` is not among them: partitions there belong to the process. */
@@ -56,40 +57,8 @@ export type Answer =
 /** 64 MiB: more than the longest KMIP message, so that only a broken peer meets it. */
 export const largestFrame = 64 * 1024 * 1024
 
-/** A value as structured data: a Secret, which refuses to be copied by accident, is marked and opened here on purpose. */
-export function pack(value: unknown): unknown {
-  // Most messages have none, and are sent as they are.
-  return some(value, (part) => part instanceof Secret) ? packed(value) : value
-}
-
-export function unpack(value: unknown): unknown {
-  return some(value, isMarked) ? unpacked(value) : value
-}
-
-function packed(value: unknown): unknown {
-  if (value instanceof Secret) return { $secret: value.expose() }
-  return isTree(value) ? mapped(value, packed) : value
-}
-
-function unpacked(value: unknown): unknown {
-  if (isMarked(value)) return new Secret(value.$secret)
-  return isTree(value) ? mapped(value, unpacked) : value
-}
-
-function isMarked(value: unknown): value is { readonly $secret: Uint8Array } {
-  return isTree(value) && '$secret' in value && value.$secret instanceof Uint8Array
-}
-
-function isTree(value: unknown): value is object {
-  return value !== null && typeof value === 'object' && !ArrayBuffer.isView(value)
-}
-
-function some(value: unknown, is: (part: unknown) => boolean): boolean {
-  if (!isTree(value)) return false
-  return is(value) || Object.values(value).some((part) => some(part, is))
-}
-
-function mapped(value: object, change: (part: unknown) => unknown): unknown {
-  if (Array.isArray(value)) return value.map(change)
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, change(part)]))
+/** Of all that is in messages Secrets alone are instances: they refuse to be copied by accident, and are opened here on purpose. */
+export const secrets: Instances = {
+  bytesOf: (value) => (value instanceof Secret ? value.expose() : undefined),
+  of: (bytes) => new Secret(bytes),
 }

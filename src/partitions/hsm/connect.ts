@@ -1,8 +1,8 @@
-import { createConnection, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { MessageStream } from '../../processes/message-stream.ts'
 import type { Partition, PartitionStreams } from '../partition.ts'
-import { type Answer, type Call, largestFrame, pack, remoteMethods, remoteStreamMethods, unpack } from './calls.ts'
+import { type Answer, type Call, largestFrame, remoteMethods, remoteStreamMethods, secrets } from './calls.ts'
 
 export interface HsmConnection {
   /**
@@ -58,7 +58,7 @@ class Connection {
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       live.pending.set(id, { resolve, reject })
-      live.stream.send({ id, partition: name, epoch, method, arguments: values.map(pack) })
+      live.stream.send({ id, partition: name, epoch, method, arguments: values })
     })
   }
 
@@ -68,14 +68,14 @@ class Connection {
   }
 
   #connect(): Live {
-    const socket = createConnection(this.#path)
     const pending = new Map<number, Pending>()
-    const stream = new MessageStream<Call, Answer>(socket, largestFrame, (answer) => {
+    const onAnswer = (answer: Answer) => {
       const call = pending.get(answer.id)
       pending.delete(answer.id)
       if ('reason' in answer) call?.reject(new KmipError(answer.reason, answer.message, { retry: answer.retry }))
-      else call?.resolve(unpack(answer.result))
-    })
+      else call?.resolve(answer.result)
+    }
+    const { socket, stream } = MessageStream.connect<Call, Answer>(this.#path, largestFrame, onAnswer, secrets)
     let cause: Error | undefined
     socket.on('error', (error) => {
       cause = error

@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net'
 import { KmipError } from '../../../spec/kmip-error.ts'
 import { MessageStream } from '../../processes/message-stream.ts'
 import type { Partition } from '../partition.ts'
-import { type Answer, type Call, largestFrame, pack, remoteMethods, unpack } from './calls.ts'
+import { type Answer, type Call, largestFrame, type RemoteMethod, remoteMethods, secrets } from './calls.ts'
 import { StreamCalls } from './stream-calls.ts'
 
 export interface HsmServer {
@@ -26,9 +26,8 @@ export async function serveHsm(socketPath: string, partitions: ReadonlyMap<strin
     })
     // A worker that goes away needs no answer.
     socket.on('error', () => {})
-    const stream: MessageStream<Answer, Call> = new MessageStream(socket, largestFrame, (call) => {
-      void answer(partitions, streams, call).then((message) => stream.send(message))
-    })
+    const onCall = (call: Call) => void answer(partitions, streams, call).then((message) => stream.send(message))
+    const stream: MessageStream<Answer, Call> = new MessageStream(socket, largestFrame, onCall, secrets)
   })
   // A socket file that a killed process left would be in the way.
   rmSync(socketPath, { force: true })
@@ -50,6 +49,12 @@ export async function serveHsm(socketPath: string, partitions: ReadonlyMap<strin
   }
 }
 
+const known: ReadonlySet<string> = new Set(remoteMethods)
+
+function isRemote(method: Call['method']): method is RemoteMethod {
+  return known.has(method)
+}
+
 async function answer(partitions: ReadonlyMap<string, Partition>, streams: StreamCalls, call: Call): Promise<Answer> {
   const { id } = call
   try {
@@ -57,13 +62,12 @@ async function answer(partitions: ReadonlyMap<string, Partition>, streams: Strea
     if (partition === undefined)
       throw new KmipError('GeneralFailure', `Partition ${call.partition} is not open on this node; its log and /readyz say why.`)
     if (call.epoch !== undefined) await partition.atEpoch?.(call.epoch)
-    const values = call.arguments.map(unpack)
+    const values = call.arguments
     const streamed = streams.find(partition, call.method)
     if (streamed !== undefined) return { id, result: await streamed(values) }
-    const known = remoteMethods.find((method) => method === call.method)
-    if (known === undefined) throw new KmipError('GeneralFailure', `The hsm process has no call ${call.method}.`)
-    const method = partition[known] as (...values: unknown[]) => unknown
-    return { id, result: pack(await method.apply(partition, values)) }
+    if (!isRemote(call.method)) throw new KmipError('GeneralFailure', `The hsm process has no call ${call.method}.`)
+    const method = partition[call.method] as (...values: unknown[]) => unknown
+    return { id, result: await Reflect.apply(method, partition, values) }
   } catch (error) {
     if (error instanceof KmipError) return { id, reason: error.reason, message: error.message, retry: error.retry }
     return {

@@ -9,6 +9,7 @@ export class StreamCalls {
 
   /** What does the call; undefined for one that is about no stream. */
   find(partition: Partition, method: Call['method']): ((values: readonly unknown[]) => Promise<unknown>) | undefined {
+    if (!method.startsWith('streams.')) return undefined
     const known = remoteStreamMethods.find((name) => `streams.${name}` === method)
     if (known === undefined) return undefined
     const { streams } = partition

@@ -30,17 +30,7 @@ export class HeldObjects {
     })
   }
 
-  /** Runs an action on the object, made by `make` when it is not held; requests that miss at once share one making. */
-  async use<T>(handle: string, form: string, make: () => Promise<Handle>, action: (object: Handle) => Promise<T>): Promise<T> {
-    const { object, release } = await this.lend(handle, form, make)
-    try {
-      return await action(object)
-    } finally {
-      release()
-    }
-  }
-
-  /** The same object until it is released, which is done once. */
+  /** The object until it is released, which is done once. It is made by `make` when it is not held; requests that miss at once share one making. */
   async lend(handle: string, form: string, make: () => Promise<Handle>): Promise<LentObject> {
     const holding = this.#holdings.get(handle) ?? this.#hold(handle)
     holding.users++
