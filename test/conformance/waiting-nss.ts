@@ -4,7 +4,10 @@ import { inBoth, type OasisOnModule, refusedByBoth } from './waiting-token.ts'
 export const onNss: OasisOnModule = {
   refused: {
     ...refusedByBoth,
-    'ChaCha20-Poly1305': { says: /no mechanism ChaCha20-Poly1305\./, cases: ['v2.1/mandatory/CS-BC-M-CHACHA20POLY1305-1-21.xml'] },
+    'ChaCha20-Poly1305 with a short tag': {
+      says: /no mechanism ChaCha20-Poly1305 with a tag of 12 bytes\./,
+      cases: ['v2.1/mandatory/CS-BC-M-CHACHA20POLY1305-1-21.xml'],
+    },
     "curves: it takes a curve's private key in only with its public point": {
       says: /no mechanism GENERATE-EC-(P_256|SECP256K1)\./,
       cases: [

@@ -159,6 +159,21 @@ export function partitionContract(test: TestFn, makePartition: () => Promise<Par
     t.is((await p.decrypt(key, mechanism, data, tag)).length, 0)
   })
 
+  for (const tagLength of [16, 12]) {
+    contract(`ChaCha20-Poly1305 with a tag of ${tagLength} bytes: what was altered is found out`, async (t, p) => {
+      const key = await put('secret', { algorithm: 'ChaCha20Poly1305', length: 256 }, randomBytes(32), locked)
+      const mechanism = { cipher: 'ChaCha20-Poly1305', iv: randomBytes(12), additionalData: Buffer.from('context'), tagLength } as const
+      for (const plain of [message, Buffer.alloc(0)]) {
+        const { data, tag } = await p.encrypt(key, mechanism, plain)
+        t.is(tag?.length, tagLength)
+        t.deepEqual(Buffer.from(await p.decrypt(key, mechanism, data, tag)), plain)
+        const other = { ...mechanism, additionalData: Buffer.from('other') }
+        await refused(t, 'CryptographicFailure', p.decrypt(key, mechanism, data, Buffer.alloc(tagLength, 1)))
+        await refused(t, 'CryptographicFailure', p.decrypt(key, other, data, tag))
+      }
+    })
+  }
+
   contract('AES-CBC with PKCS5 padding takes any length; without, whole blocks', async (t, p) => {
     const key = refer(await p.generateKey(aes256, sensitive))
     const iv = randomBytes(16)

@@ -14,6 +14,7 @@ export const nssRefusals: Readonly<Record<string, Refusal>> = {
   'derived: ECDH on P-256, RFC 5903 8.1': noCurves,
   'derived: ECDH on P-256, the beginning of what is shared': noCurves,
   'derived: ECDH between two pairs that were made inside': noCurves,
+  'ChaCha20-Poly1305 with a tag of 12 bytes: what was altered is found out': lacks(/mechanism ChaCha20-Poly1305 with a tag of 12 bytes/),
   'AES-ECB with PKCS5 padding': lacks(/AES-ECB with padding PKCS5/),
   'key wrap, RFC 5649 6, 20 bytes': lacks(/wrapping of a key whose length is no multiple of 64 bits/),
   'data of 13 bytes is wrapped under a managed key and comes back': lacks(/wrapping of data whose length is no multiple of 8 bytes/),

@@ -15,6 +15,14 @@ export const softHsmRefusals: Readonly<Record<string, Refusal>> = {
   },
   'ChaCha20, RFC 8439 2.4.2': { reason: 'UnsupportedCryptographicParameters', says: /mechanism ChaCha20/ },
   'ChaCha20-Poly1305, RFC 8439 2.8.2': { reason: 'UnsupportedCryptographicParameters', says: /mechanism ChaCha20-Poly1305/ },
+  'ChaCha20-Poly1305 with a tag of 16 bytes: what was altered is found out': {
+    reason: 'UnsupportedCryptographicParameters',
+    says: /mechanism ChaCha20-Poly1305\./,
+  },
+  'ChaCha20-Poly1305 with a tag of 12 bytes: what was altered is found out': {
+    reason: 'UnsupportedCryptographicParameters',
+    says: /mechanism ChaCha20-Poly1305\./,
+  },
   'AES-ECB with PKCS5 padding': { reason: 'UnsupportedCryptographicParameters', says: /AES-ECB/ },
   'key wrap, RFC 5649 6, 20 bytes': {
     reason: 'UnsupportedCryptographicParameters',

@@ -32,9 +32,16 @@ function nativeCipher(token: Token, name: string, cipher: CipherMechanism, lengt
   const mechanism = isPadded ? way.padded : way.mechanism
   if (mechanism === undefined) throw lacks(token.name, `${name} with padding PKCS5`)
   const parameter = parameterOf(way, cipher, length)
-  const shown = cipher.cipher === 'RSA-OAEP' ? name.replace('RSA-OAEP', oaepName(cipher)) : name
+  const shown = shownName(name, cipher)
   if (way.parameter !== undefined && parameter === undefined) throw lacks(token.name, shown)
   return { name: shown, mechanism: { mechanism, ...(parameter !== undefined && { parameter }) } }
+}
+
+/** With what a token that has the mechanism may still refuse. */
+function shownName(name: string, cipher: CipherMechanism): string {
+  if (cipher.cipher === 'RSA-OAEP') return name.replace('RSA-OAEP', oaepName(cipher))
+  const isCut = cipher.cipher === 'ChaCha20-Poly1305' && cipher.tagLength !== 16
+  return isCut ? `${name} with a tag of ${cipher.tagLength} bytes` : name
 }
 
 function oaepName({ hash, maskHash, label }: Extract<CipherMechanism, { cipher: 'RSA-OAEP' }>): string {

@@ -45,7 +45,8 @@ const builders: Readonly<Record<Exclude<NonNullable<TokenWay['parameter']>, 'ecd
   },
   // CK_NSS_AEAD_PARAMS (nonce, additional data, length of the tag), which pkcs11js has no form for; this structure of another mechanism has its layout.
   nssAead: (mechanism) => {
-    if (!('additionalData' in mechanism)) return undefined
+    // NSS takes a whole tag and no other.
+    if (!('additionalData' in mechanism) || mechanism.tagLength !== 16) return undefined
     const { iv, additionalData, tagLength } = mechanism
     return { type: parameterType.GOSTR3410_KEY_WRAP, wrapOID: copy(iv), ukm: copy(additionalData), key: long(tagLength) }
   },
