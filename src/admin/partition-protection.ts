@@ -1,4 +1,4 @@
-import type { RootSource } from '../partitions/index.ts'
+import { needsEpochSecrets, type RootSource } from '../partitions/index.ts'
 import type { PartitionDefinition } from '../tenants/index.ts'
 
 /** What `partition show` says of a partition's own keys, in sentences for people. */
@@ -11,7 +11,24 @@ export interface Protection {
 
 /** @param details as the partition describes itself */
 export function protectionOf(definition: PartitionDefinition, root: RootSource, details: Readonly<Record<string, string>>): Protection {
-  return definition.kind === 'software' ? ofSoftware(root) : ofToken(details)
+  if (definition.kind === 'pkcs11') return ofToken(details)
+  return hasEpochSecrets(definition) ? ofSoftware(root) : ofRootSecretAlone(root)
+}
+
+/** Of a software partition, whether an old copy of the store opens nothing after an epoch turn; a token's is the token's word. */
+export function hasEpochSecrets(definition: PartitionDefinition): boolean {
+  return definition.kind === 'pkcs11' || needsEpochSecrets(Buffer.from(definition.ring, 'base64'), definition.name)
+}
+
+function ofRootSecretAlone(root: RootSource): Protection {
+  const { protects } = ofSoftware(root)
+  return {
+    keysLie: 'in the store, sealed under the root secret alone: they were made before there were epoch secrets',
+    protects: [
+      'A COPY OF THE STORE FROM BEFORE THE FIRST EPOCH TURN STAYS OPEN to who has the root secret, with all that was destroyed since: the turn gives the partition its first epoch secret, and those after it protect; for the first one the root secret must become another (on a node that stands alone: tresor root change)',
+      ...protects,
+    ],
+  }
 }
 
 function ofSoftware(root: RootSource): Protection {

@@ -4,6 +4,7 @@ import type { TurnProgress } from '../tenants/index.ts'
 import type { AdminMethod } from './admin-server.ts'
 import type { AdministeredNode } from './administered-node.ts'
 import { checked, text } from './parameters.ts'
+import { hasEpochSecrets } from './partition-protection.ts'
 
 const named = z.strictObject({ partition: text })
 const move = z.strictObject({ tenant: text, partition: text })
@@ -14,7 +15,8 @@ export function turnMethods(node: AdministeredNode): Record<string, AdminMethod>
   return {
     'partition.turn': async (call) => {
       const { partition } = checked(named, call)
-      return { partition, to: await node.turnPartition(partition) }
+      const definition = (await node.registry.listPartitions()).find(({ name }) => name === partition)
+      return { partition, to: await node.turnPartition(partition), endsOldCopies: definition !== undefined && hasEpochSecrets(definition) }
     },
     'partition.migrate': async (call) => {
       const { tenant, partition } = checked(move, call)

@@ -27,4 +27,4 @@ export { epochSecretId, epochSecretLength, newEpochSecret } from './software/epo
 export { type EpochSecretFile, EpochSecretFiles } from './software/epoch-secret-files.ts'
 export type { EpochSecretOf } from './software/key-ring.ts'
 export { createSoftwarePartition, openSoftwarePartition, type SoftwarePartitionOptions } from './software/software-partition.ts'
-export { addEpoch, changeRoot, dropEpochs, ringSecrets } from './software/turned-ring.ts'
+export { addEpoch, changeRoot, dropEpochs, needsEpochSecrets, ringSecrets } from './software/turned-ring.ts'

@@ -2,8 +2,9 @@ import { createCipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
 import { KmipError } from '../../spec/kmip-error.ts'
+import { protectionOf } from '../../src/admin/partition-protection.ts'
 import { Secret } from '../../src/objects/secret.ts'
-import { createSoftwarePartition, openSoftwarePartition } from '../../src/partitions/index.ts'
+import { addEpoch, createSoftwarePartition, dropEpochs, needsEpochSecrets, openSoftwarePartition } from '../../src/partitions/index.ts'
 import { epochSecretId, newEpochSecret } from '../../src/partitions/software/epoch-secret.ts'
 import { newKeyRing, openKeyRing, readKeyRing, sealKeyRing } from '../../src/partitions/software/key-ring.ts'
 
@@ -91,8 +92,8 @@ test('a KEK that needs an epoch secret is gone with it; the other one, and the i
   })
 })
 
-test('a ring from before there were epoch secrets opens', (t) => {
-  // Made by the first form: epoch 1, the integrity key all 0x11, the KEK all 0x22, under the root secret of these tests and the name demo.
+/** Made by the first form: epoch 1, the integrity key all 0x11, the KEK all 0x22, under the root secret of these tests and the name demo. */
+function firstForm(): Buffer {
   const salt = Buffer.alloc(32, 5)
   const head = Buffer.concat([Buffer.of(1), salt])
   const key = Buffer.from(hkdfSync('sha256', rootSecret.expose(), head, 'tresor key ring', 32))
@@ -104,9 +105,33 @@ test('a ring from before there were epoch secrets opens', (t) => {
     Buffer.from('00000001', 'hex'),
     Buffer.alloc(32, 0x22),
   ])
-  const ring = openKeyRing(Buffer.concat([head, cipher.update(plain), cipher.final(), cipher.getAuthTag()]), 'demo', rootSecret)
+  return Buffer.concat([head, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+}
+
+test('a ring from before there were epoch secrets opens', (t) => {
+  const ring = openKeyRing(firstForm(), 'demo', rootSecret)
   t.deepEqual(
     [ring.epoch, Buffer.from(ring.integrityKey), Buffer.from(ring.keks.get(1)!)],
     [1, Buffer.alloc(32, 0x11), Buffer.alloc(32, 0x22)],
   )
+})
+
+test('a ring from before there were epoch secrets opens with the root secret alone, and is told apart until its first turn is over', (t) => {
+  const options = { name: 'demo', rootSecret }
+  const secret = newEpochSecret()
+  const epochSecretOf = () => secret
+  const old = firstForm()
+  const turning = addEpoch({ ...options, ring: old, epochSecretOf }, 2, secret)
+  const turned = dropEpochs({ ...options, ring: turning, epochSecretOf })
+  t.deepEqual(
+    [old, turning, turned].map((ring) => needsEpochSecrets(ring, 'demo')),
+    [false, false, true],
+  )
+  // What the turn cannot change: an old copy needs no more than the root secret.
+  t.notThrows(() => openKeyRing(old, 'demo', rootSecret))
+  const definition = (ring: Uint8Array) => ({ kind: 'software', name: 'demo', ring: Buffer.from(ring).toString('base64') }) as const
+  const said = (ring: Uint8Array) => protectionOf(definition(ring), { kind: 'keyFile', path: 'root.key' }, {})
+  t.regex(said(old).keysLie, /under the root secret alone/)
+  t.regex(said(old).protects[0] ?? '', /FROM BEFORE THE FIRST EPOCH TURN STAYS OPEN/)
+  t.notRegex(JSON.stringify(said(turned)), /STAYS OPEN|alone: they were made/)
 })

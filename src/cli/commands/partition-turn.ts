@@ -30,7 +30,7 @@ until it is restored or given up: key give-up.`,
   options: {},
   async run(invocation) {
     const [partition] = invocation.arguments
-    await askNode(invocation, 'partition.turn', { partition })
+    const { endsOldCopies } = await askNode<{ endsOldCopies: boolean }>(invocation, 'partition.turn', { partition })
     const told = new Telling(invocation)
     let begun: string | undefined
     for (;;) {
@@ -44,7 +44,11 @@ until it is restored or given up: key give-up.`,
       await sleep(pollMilliseconds)
     }
     invocation.output.line()
-    invocation.output.line('Make a new backup: those from before the turn cannot be opened any more.')
+    invocation.output.line(
+      endsOldCopies
+        ? 'Make a new backup: those from before the turn cannot be opened any more.'
+        : 'Make a new backup. Copies of the store from before this turn STAY OPEN to who has the root secret: the partition had no epoch secret until now. The next turns end old copies; what ends those is another root secret: tresor help root change.',
+    )
   },
 }
 

@@ -48,6 +48,14 @@ export function ringSecrets(ring: Uint8Array, name: string): ReadonlyMap<number,
   return new Map(named)
 }
 
+/**
+ * Whether none of a ring's KEKs opens with the root secret alone, as those do that were made before there were epoch secrets. A turn cannot
+ * make up for that: who has the root secret opens such a KEK in every old copy of the ring, whatever becomes of the new one.
+ */
+export function needsEpochSecrets(ring: Uint8Array, name: string): boolean {
+  return !isFirstForm(ring) && readKeyRing(ring, name).epochs.every(({ secretId }) => secretId !== undefined)
+}
+
 /** The epoch secrets of a ring that are here; `openKeyRing` has found them all. */
 function secretsOf({ name, ring, epochSecretOf }: RingOptions): Map<number, Secret> {
   const found = new Map<number, Secret>()
