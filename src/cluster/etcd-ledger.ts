@@ -55,7 +55,11 @@ export class EtcdLedger implements Ledger {
     this.#client = client
     this.#feed = feed
     this.#queue = new CommitQueue({ client, keys, node: options.node, feed, limits: options.limits ?? etcdDefaultLimits, timing, log })
-    this.#barrier = new ReadBarrier({ client, keys, feed, timing })
+    const onOtherHistory = (why: string) => {
+      this.leave(why)
+      log('error', why)
+    }
+    this.#barrier = new ReadBarrier({ client, keys, feed, timing, onOtherHistory })
     feed.start()
     this.#probe = setInterval(() => {
       if (this.#barrier.idle >= timing.probe) this.#barrier.pass().catch(() => {})

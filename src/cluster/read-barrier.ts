@@ -1,7 +1,7 @@
 import { KmipError } from '../../spec/kmip-error.ts'
 import type { Revision } from '../store/index.ts'
 import { describeFailure, type EtcdClient } from './etcd-client.ts'
-import { revisionOf } from './etcd-messages.ts'
+import { type ResponseHeader, revisionOf } from './etcd-messages.ts'
 import type { Keys } from './keys.ts'
 import { freshReadMilliseconds, sleep, type Timing } from './timing.ts'
 import type { WatchFeed } from './watch-feed.ts'
@@ -11,6 +11,8 @@ export interface ReadBarrierOptions {
   readonly keys: Keys
   readonly feed: WatchFeed
   readonly timing: Timing
+  /** Called with the reason when the cluster's history is not the one that the replica follows. */
+  readonly onOtherHistory: (why: string) => void
 }
 
 /** Who waits for a read that starts after they came. */
@@ -148,11 +150,13 @@ export class ReadBarrier {
 
   /** Undefined when it failed. */
   async #read(beside: 0 | 1): Promise<Revision | undefined> {
-    const { client, keys } = this.#options
+    const { client, keys, feed } = this.#options
     const endpoint = (client.preferred + beside) % client.endpoints.length
     const started = performance.now()
+    const reached = feed.shows(0) ? feed.reached : 0
     try {
       const response = await client.quickRange({ key: keys.head, limit: 1 }, { deadline: freshReadMilliseconds, endpoint })
+      if (this.#isOtherHistory(response.header, reached)) return undefined
       if (performance.now() - started <= freshReadMilliseconds) {
         this.#failingSince = undefined
         this.#lastGood = performance.now()
@@ -165,6 +169,19 @@ export class ReadBarrier {
     }
     this.#failingSince ??= started
     return undefined
+  }
+
+  /** What the replica showed before a linearizable read began is in the cluster it reads: or that was put back to what it once was. */
+  #isOtherHistory({ clusterId, revision }: ResponseHeader, reached: Revision): boolean {
+    const { feed, onOtherHistory } = this.#options
+    if (reached === 0 || (clusterId === feed.cluster && revisionOf(revision) >= reached)) return false
+    const why =
+      `the cluster was put back to an earlier state, or is another one (revision ${revision}, and this node had seen ${reached}): ` +
+      'what this node holds counts no more. Restart it, and it copies what the cluster has'
+    onOtherHistory(why)
+    this.#refusing = why
+    this.#rejectAll(refusal(why))
+    return true
   }
 
   /** After somebody waited in vain: the others wait no longer, and who comes from now on is refused promptly. */

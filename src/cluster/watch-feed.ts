@@ -85,6 +85,11 @@ export class WatchFeed {
     return this.#reached
   }
 
+  /** etcd's identifier of the cluster that it follows; empty until that is known. */
+  get cluster(): string {
+    return this.#cluster
+  }
+
   /** Whether the replica shows every change up to this revision, and no other. */
   shows(revision: Revision): boolean {
     return this.#isCompared && !this.#needsSnapshot && this.#reached >= revision

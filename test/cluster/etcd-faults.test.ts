@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import test from 'ava'
 import { KmipError } from '../../spec/kmip-error.ts'
 import { type EtcdLedger, openEtcdLedger } from '../../src/cluster/index.ts'
@@ -141,4 +143,31 @@ test.serial('without a majority no barrier passes and nothing is committed; both
   // The watch may take a moment longer than the barrier, which had nothing to wait for.
   await until(() => ledger.problem() === undefined, 'a ledger without a problem')
   t.is((await ledger.commit(objectChange('majority', 'v', 0))).outcome, 'committed')
+})
+
+test.serial('a cluster that was put back to an earlier state is not taken for the one that a node has followed', async (t) => {
+  const etcd = await startEtcdCluster(1)
+  const replica = memoryReplica()
+  const options = { endpoints: etcd.endpoints, tls: etcd.tls }
+  const ledger = openEtcdLedger({ ...options, node: 'follower', replica })
+  try {
+    for (const id of ['a', 'b', 'c']) t.is((await ledger.commit(objectChange(id, 'v', 0))).outcome, 'committed')
+    await ledger.barrier()
+    await etcd.kill(0)
+    await rm(join(etcd.folder, 'n1'), { recursive: true })
+    await etcd.revive(0)
+    await untilHealthy(etcd.members[0]!)
+    let why = ''
+    // None may pass in between: the node would answer with what is no more.
+    for (const end = performance.now() + 60_000; !/put back/.test(why); ) {
+      if (performance.now() > end) throw new Error(`in a minute it was only refused because: ${why}`)
+      why = (await t.throwsAsync(ledger.barrier(), { instanceOf: KmipError }))?.message ?? 'not at all'
+    }
+    t.regex(why, /: the cluster was put back to an earlier state, .*Restart it/)
+    t.regex(ledger.problem() ?? '', /^the cluster was put back/)
+    await t.throwsAsync(ledger.commit(objectChange('d', 'v', 0)), { message: /put back/ })
+  } finally {
+    await ledger.close()
+    await etcd.close()
+  }
 })

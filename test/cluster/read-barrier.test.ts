@@ -24,7 +24,7 @@ test('while the preferred member does not answer a read, another is asked beside
   const client = new SilentFirst({ endpoints: [endpoint, endpoint.replace('127.0.0.1', 'localhost')], tls: etcd.tls })
   const keys = new Keys()
   const feed = new WatchFeed({ client, keys, replica: memoryReplica(), log: () => {}, onNonce: () => {}, onNewerFormat: () => {} })
-  const barrier = new ReadBarrier({ client, keys, feed, timing: { ...defaultTiming, barrier: 60_000 } })
+  const barrier = new ReadBarrier({ client, keys, feed, timing: { ...defaultTiming, barrier: 60_000 }, onOtherHistory: () => t.fail() })
   feed.start()
   try {
     await barrier.pass()
