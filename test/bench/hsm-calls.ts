@@ -6,13 +6,13 @@ import { ckf, ckk, ckm, cko, cku, parameterType } from '../../src/partitions/pkc
 import { openModule, tokensOf } from '../../src/partitions/pkcs11/module.ts'
 import { attributes } from '../../src/partitions/pkcs11/template.ts'
 
-/** What is asked for on a line of standard input: which calls, and for how many milliseconds. */
+/** What is asked for on a line of standard input: which calls, one after the other in turns, and for how many milliseconds. */
 export interface CallsTask {
-  readonly calls: CallsName
+  readonly calls: readonly CallsName[]
   readonly milliseconds: number
 }
 
-/** What came of it, as a line: calls a second, and their times in milliseconds. */
+/** What came of each, in a line: calls a second while it was called, and their times in milliseconds. */
 export interface CallsResult {
   readonly rate: number
   readonly p50: number
@@ -95,19 +95,23 @@ const mechanism = { cipher: 'GCM', iv: gcm.parameter.iv, additionalData: gcm.par
 
 export type CallsName = keyof typeof raw | 'partition encrypt'
 
-async function measured({ calls, milliseconds }: CallsTask): Promise<CallsResult> {
-  const one = calls === 'partition encrypt' ? () => partition.encrypt(held, mechanism, data) : raw[calls]
-  for (const until = performance.now() + milliseconds / 10; performance.now() < until; ) await one()
-  const times: number[] = []
-  const began = performance.now()
-  for (let now = began; now < began + milliseconds; ) {
-    const result: unknown = one()
-    if (result instanceof Promise) await result
-    const after = performance.now()
-    times.push(after - now)
-    now = after
+async function measured({ calls, milliseconds }: CallsTask): Promise<CallsResult[]> {
+  const each = calls.map((name) => (name === 'partition encrypt' ? () => partition.encrypt(held, mechanism, data) : raw[name]))
+  for (const until = performance.now() + milliseconds / 10; performance.now() < until; ) for (const one of each) await one()
+  const times = calls.map((): number[] => [])
+  for (const until = performance.now() + milliseconds; performance.now() < until; ) {
+    for (const [index, one] of each.entries()) {
+      const began = performance.now()
+      const result: unknown = one()
+      if (result instanceof Promise) await result
+      times[index]?.push(performance.now() - began)
+    }
   }
-  const rate = times.length / ((performance.now() - began) / 1000)
+  return times.map(resultOf)
+}
+
+function resultOf(times: number[]): CallsResult {
+  const rate = (times.length * 1000) / times.reduce((sum, time) => sum + time, 0)
   times.sort((a, b) => a - b)
   const at = (share: number) => times[Math.floor((times.length - 1) * share)] ?? 0
   return { rate, p50: at(0.5), p99: at(0.99) }

@@ -14,7 +14,7 @@ import type { CallsName, CallsResult, CallsTask } from './hsm-calls.ts'
 import type { LoadResult } from './load.ts'
 import { runLoad } from './processes.ts'
 
-/** An operation at one number of connections: a software partition, a SoftHSM token, and the module's own calls in one thread. */
+/** An operation at one number of connections: a software partition, a SoftHSM token, and the module's own calls in one thread; all of one round. */
 export interface HsmRow {
   readonly operation: string
   readonly connections: number
@@ -51,7 +51,7 @@ export interface HsmReport {
 
 export interface HsmBenchOptions {
   readonly connections: readonly number[]
-  /** Milliseconds of each measurement. */
+  /** Milliseconds of each measurement, in all of its rounds. */
   readonly duration: number
   /** Operations whose name has this in it. */
   readonly only: string
@@ -69,8 +69,9 @@ const floors: Readonly<Record<string, CallsName>> = {
 }
 
 /**
- * The operations on a SoftHSM token beside a software partition of the same node, with one worker, and beside the module's own calls, in turns
- * of one run. Then the same token when each call takes a millisecond more.
+ * The operations on a SoftHSM token beside a software partition of the same node, with one worker, and beside the module's own calls. Then the
+ * same token when each call takes a millisecond more. What is compared is measured in turns, in rounds that follow one another, and the round
+ * that is shown is the one whose comparison is the middle one: what else the machine does must not decide.
  */
 export async function benchHsm(options: HsmBenchOptions): Promise<HsmReport> {
   const hsm = softHsm()
@@ -86,8 +87,7 @@ export async function benchHsm(options: HsmBenchOptions): Promise<HsmReport> {
     const tenants = { software: await node.addTenant('software'), token: await node.addTenant('token', 'token') }
     const bench = new HsmBench(node, tenants, calls, options)
     const rows = await bench.rows()
-    const held = { partition: await calls.run('partition encrypt', options.duration), module: await calls.run('encrypt', options.duration) }
-    return { rows, held, slow: await bench.slow(shim) }
+    return { rows, held: await bench.held(), slow: await bench.slow(shim) }
   } finally {
     calls.stop()
     await node.remove()
@@ -116,20 +116,31 @@ class HsmBench {
     const cells = { software: await this.#cells('software'), token: await this.#cells('token') }
     const rows: HsmRow[] = []
     for (const [operation, floor] of Object.entries(floors).filter(([name]) => name.includes(only))) {
+      const [software, token] = [cells.software.get(operation)!, cells.token.get(operation)!]
+      // No process is measured while it still compiles what it runs.
+      await this.#load('software', software, 16, duration)
+      await this.#load('token', token, 16, duration)
       for (const connections of counts) {
-        const [software, token] = [cells.software.get(operation)!, cells.token.get(operation)!]
-        const row = {
-          operation,
-          connections,
-          module: await this.#calls.run(floor, duration / 2),
+        const measure = async () => ({
+          module: await this.#calls.run(floor, this.#part / 2),
           software: await this.#load('software', software, connections),
           token: await this.#load('token', token, connections),
-        }
+        })
+        const row = { operation, connections, ...(await middle(measure, (round) => round.token.rate / round.software.rate)) }
         rows.push(row)
         onRow(row)
       }
     }
     return rows
+  }
+
+  /** A held key without a queue: call by call in turns, so that both meet the same disturbances. */
+  held(): Promise<HsmReport['held']> {
+    const measure = async () => {
+      const [partition, module] = await this.#calls.inTurns(['partition encrypt', 'encrypt'], this.#options.duration)
+      return { partition, module } as HsmReport['held']
+    }
+    return middle(measure, ({ partition, module }) => partition.p99 / module.p99)
   }
 
   async slow(shim: Shim): Promise<SlowDevice> {
@@ -138,16 +149,27 @@ class HsmBench {
     shim.delay(1000)
     try {
       // The partition finds out how long calls take now, and starts its threads.
-      await this.#load('token', token, 64)
-      const single = await this.#load('token', token, 1)
-      const module = await this.#calls.run('encrypt', this.#options.duration)
-      const many = await this.#load('token', token, 64)
-      const softwareAlone = await this.#load('software', software, 4)
-      const beside = this.#load('token', token, 64, 3 * this.#options.duration)
-      await sleep(warmUp)
-      const softwareBeside = await this.#load('software', software, 4)
-      await beside
-      return { sessions: defaultSessions, many, single, module, softwareAlone, softwareBeside }
+      await this.#load('token', token, 64, this.#options.duration)
+      const alone = await middle(
+        async () => ({
+          single: await this.#load('token', token, 1),
+          module: await this.#calls.run('encrypt', this.#part),
+          many: await this.#load('token', token, 64),
+        }),
+        ({ many, module }) => many.rate / module.rate,
+      )
+      const neighbours = await middle(
+        async () => {
+          const softwareAlone = await this.#load('software', software, 4)
+          const beside = this.#load('token', token, 64, 3 * this.#part)
+          await sleep(warmUp)
+          const softwareBeside = await this.#load('software', software, 4)
+          await beside
+          return { softwareAlone, softwareBeside }
+        },
+        ({ softwareAlone, softwareBeside }) => softwareBeside.p50 / softwareAlone.p50,
+      )
+      return { sessions: defaultSessions, ...alone, ...neighbours }
     } finally {
       shim.delay(0)
     }
@@ -163,7 +185,7 @@ class HsmBench {
     return new Map(cells.map((cell) => [cell.name, cell]))
   }
 
-  async #load(tenant: keyof Tenants, cell: Cell, connections: number, duration = this.#options.duration): Promise<Measured> {
+  async #load(tenant: keyof Tenants, cell: Cell, connections: number, duration = this.#part): Promise<Measured> {
     const { ca, cert, key } = this.#tenants[tenant]
     const before = this.#cpu()
     const result = await runLoad({
@@ -181,6 +203,11 @@ class HsmBench {
     const all = (result.requests * (warmUp + duration)) / duration
     const each = (name: string) => ((after[name] ?? 0) - (before[name] ?? 0)) / all
     return { ...result, workerCpu: each('worker-1'), hsmCpu: each('hsm') }
+  }
+
+  /** Milliseconds of one measurement in one round. */
+  get #part(): number {
+    return this.#options.duration / 2
   }
 
   /** CPU time of the node's processes since they began, in microseconds. */
@@ -215,10 +242,15 @@ class ModuleCalls {
     return calls
   }
 
-  async run(calls: CallsName, milliseconds: number): Promise<CallsResult> {
+  async run(name: CallsName, milliseconds: number): Promise<CallsResult> {
+    const [result] = await this.inTurns([name], milliseconds)
+    return result as CallsResult
+  }
+
+  async inTurns(calls: readonly CallsName[], milliseconds: number): Promise<readonly CallsResult[]> {
     const task: CallsTask = { calls, milliseconds }
     this.#child.stdin?.write(`${JSON.stringify(task)}\n`)
-    return JSON.parse(await this.#next()) as CallsResult
+    return JSON.parse(await this.#next()) as CallsResult[]
   }
 
   stop(): void {
@@ -263,6 +295,16 @@ async function authenticationCells(endpoint: Endpoint, credentials: Credentials)
   }
 }
 
-const warmUp = 700
+/** The round whose comparison is the middle one. */
+async function middle<T>(measure: () => Promise<T>, compared: (round: T) => number): Promise<T> {
+  const measured: T[] = []
+  for (let round = 0; round < rounds; round++) measured.push(await measure())
+  measured.sort((a, b) => compared(a) - compared(b))
+  return measured[(rounds - 1) / 2] as T
+}
+
+/** Odd, so that there is a middle one. */
+const rounds = 3
+const warmUp = 400
 /** What a partition has unless it is told. */
 const defaultSessions = 8
