@@ -40,7 +40,7 @@ function administeredNode(node: RunningNode): { readonly node: AdministeredNode;
   const partitions = new OpenPartitions(
     registry.settings,
     async (definition) =>
-      definition.kind === 'pkcs11' && hsm !== undefined ? hsm.partition(definition.name) : node.openPartition(definition),
+      definition.kind === 'pkcs11' && hsm !== undefined ? hsm.partition(definition.name, definition.epoch) : node.openPartition(definition),
     tenantSpace,
   )
   const board = new HoldingsBoard(ledger, replica, systemSpace)

@@ -37,8 +37,9 @@ export function tellHoldings(
 async function holdingOf({ kind, name }: PartitionDefinition, open: (name: string) => Promise<Partition>, root: string): Promise<Holding> {
   try {
     const { details } = await (await open(name)).describe()
-    const { token, serial } = details
-    return kind === 'software' ? { root } : { ...(token !== undefined && { token }), ...(serial !== undefined && { serial }) }
+    const { token, serial, epochs } = details
+    const held = { ...(token !== undefined && { token }), ...(serial !== undefined && { serial }), ...(epochs !== undefined && { epochs }) }
+    return kind === 'software' ? { root } : held
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) }
   }

@@ -6,6 +6,8 @@ export interface Holding {
   /** Label and serial number of the token that this node uses. */
   readonly token?: string
   readonly serial?: string
+  /** Of which epochs that token has the KEK. */
+  readonly epochs?: string
   /** Where this node's root secret comes from, for people. */
   readonly root?: string
   /** Why it cannot use the partition. */

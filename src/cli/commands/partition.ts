@@ -140,9 +140,10 @@ function tripleDesWords(allowing: readonly string[]): string {
   return `for tenants alone that allow it, ${who} (tresor tenant set NAME --3des allow)`
 }
 
-function holdingText({ token, serial, root, problem }: Holding): string {
+function holdingText({ token, serial, epochs, root, problem }: Holding): string {
   if (problem !== undefined) return `not now: ${problem}`
-  return token === undefined ? (root ?? '') : `token ${token} (${serial})`
+  if (token === undefined) return root ?? ''
+  return epochs === undefined ? `token ${token} (${serial})` : `token ${token} (${serial}), with the KEK of epoch ${epochs}`
 }
 
 /** Mechanisms by their first word, in lines that fit a terminal. */
