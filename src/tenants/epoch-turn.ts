@@ -74,8 +74,12 @@ interface Step {
 
 /** What each phase does: the definition to go on with, undefined when it must be looked at anew. */
 const steps: Readonly<Record<EpochTurn['phase'], (parts: TurnParts, step: Step) => Promise<PartitionDefinition | undefined>>> = {
-  async making({ device, maker }, { definition, turn }) {
-    if (turn.maker !== maker) return { ...definition, turn: { ...turn, maker, to: turn.maker === undefined ? turn.to : turn.to + 1 } }
+  async making({ device, maker, open }, { definition, turn }) {
+    if (turn.maker !== maker) {
+      // Not by who cannot: a token that lacks the KEK of this epoch.
+      await open(definition.name)
+      return { ...definition, turn: { ...turn, maker, to: turn.maker === undefined ? turn.to : turn.to + 1 } }
+    }
     return { ...(await device.make(definition, turn.to)), epoch: turn.to, turn: { ...turn, phase: 'rewrapping' } }
   },
   async rewrapping(parts, step) {
