@@ -192,6 +192,11 @@ export class Registry {
     partitionName(definition.name)
     await this.#change((view) => {
       if (view.partitions.has(definition.name)) throw new Error(`partition ${definition.name} exists already`)
+      const same = [...view.partitions.values()].find(({ value }) => isOfOneToken(value, definition))?.value
+      if (same !== undefined)
+        throw new Error(
+          `the token is partition ${same.name}'s already. Two partitions would have one key-encryption key, which an epoch turn of the one destroys under the other's keys: tenants may share a partition, or take another token`,
+        )
       return { changes: [{ kind: 'partition', id: definition.name, value: definition, revision: 0 }], result: undefined }
     })
   }
@@ -276,6 +281,15 @@ export class Registry {
   #time(): string {
     return this.#parts.now().toISOString()
   }
+}
+
+/** As far as definitions say it: two tokens of one module may have the same label, with serial numbers of their own. */
+function isOfOneToken(one: PartitionDefinition, other: PartitionDefinition): boolean {
+  if (one.kind !== 'pkcs11' || other.kind !== 'pkcs11') return false
+  // What NSS calls its token, and the number, are the same for every database: its parameters tell.
+  if (one.token !== other.token || one.parameters !== other.parameters) return false
+  if (one.serial !== undefined && other.serial !== undefined) return one.serial === other.serial
+  return one.module === other.module
 }
 
 /** What to change, given what is there. */

@@ -144,6 +144,18 @@ for (const [name, change, message] of [
   })
 }
 
+test('a token is one partition: by its serial number, or by module and label where one is not known', async (t) => {
+  const { registry } = newRegistry()
+  const add = (name: string, module: string, serial?: string) =>
+    registry.addPartition({ kind: 'pkcs11', name, module, token: 'label', pinFile: '/pin', ...(serial === undefined ? {} : { serial }) })
+  await add('first', '/module.so', '0001')
+  await add('second', '/module.so', '0002')
+  const message = /^the token is partition first's already\. Two partitions would have one key-encryption key/
+  await t.throwsAsync(add('again', '/elsewhere/module.so', '0001'), { message })
+  await t.throwsAsync(add('again', '/module.so'), { message })
+  await add('other', '/other.so')
+})
+
 test('a tenant with objects stays; an empty one goes, and its name and users are not given again', async (t) => {
   const { registry, ledger, space } = await withTenant()
   await registry.enroll('bank', 'app')
