@@ -80,10 +80,11 @@ export function residentOnlyName(generate: MechanismName): MechanismName {
 }
 
 /** Refuses what a partition lacks, naming it and the way to see what there is. */
-export function lacks(partition: string, mechanism: MechanismName, why?: string): KmipError {
+export function lacks(partition: string, mechanism: MechanismName, why?: string, cause?: unknown): KmipError {
   const because = why === undefined ? '' : `: ${why}`
   return new KmipError(
     'UnsupportedCryptographicParameters',
     `Partition ${partition} has no mechanism ${mechanism}${because}. Its mechanisms: tresor partition show ${partition}.`,
+    { cause },
   )
 }

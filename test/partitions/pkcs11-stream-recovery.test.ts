@@ -177,7 +177,7 @@ test.serial('a key that is forgotten in the middle of a stream leaves the token 
 test.serial('a token that has no session left says so, and is not taken for lost', async (t) => {
   const all = await opened({ calls: 'direct' })
   shim.fail('C_OpenSession', ckr.SESSION_COUNT, 1)
-  await refused(t, 'ServerLimitExceeded', /gives no session for AES-CTR: CKR_SESSION_COUNT/, all.streams.begin(all.key, encrypt))
+  await refused(t, 'ServerLimitExceeded', /gives no session or room for AES-CTR: CKR_SESSION_COUNT/, all.streams.begin(all.key, encrypt))
   t.deepEqual(await inParts(all), all.whole)
   await nothingLeft(t, all)
 })
