@@ -143,7 +143,7 @@ export interface PartitionStreams {
 /** How a managed key is wrapped under another one for Get and Export (KMIP 2.1 §3.30). */
 export type WrapMechanism = { readonly wrap: 'AES-KEY-WRAP' | 'AES-KEY-WRAP-PAD' } | CipherMechanism
 
-/** What a partition can do, as names: `AES-GCM`, `AES-CBC`, `RSA-OAEP`, `HMAC`, `GENERATE-AES`, `GENERATE-RSA`, `WRAP-AES-KEY-WRAP` ... Query and `partition show` print them. `RSA-PKCS1-ENCRYPT` is `RSA-PKCS1` without its decryption. */
+/** What a partition can do, as names: `AES-GCM`, `AES-CBC`, `RSA-OAEP`, `HMAC`, `GENERATE-AES`, `GENERATE-RSA`, `GENERATE-RESIDENT-Ed25519` (resident keys alone), `WRAP-AES-KEY-WRAP` ... Query and `partition show` print them. `RSA-PKCS1-ENCRYPT` is `RSA-PKCS1` without its decryption. */
 export type MechanismName = string
 
 export type PartitionKind = 'software' | 'pkcs11'

@@ -19,6 +19,7 @@ const functions = {
   C_SignInit: 42,
   C_SignUpdate: 44,
   C_GenerateKey: 58,
+  C_WrapKey: 60,
   C_UnwrapKey: 61,
 } as const
 
