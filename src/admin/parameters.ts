@@ -14,7 +14,13 @@ export function checked<T extends z.ZodType>(schema: T, parameters: unknown): z.
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   const where = issue === undefined || issue.path.length === 0 ? 'the call' : issue.path.join('.')
-  throw new BadCall(`${where}: ${issue?.message ?? 'is not understood'}`)
+  throw new BadCall(`${where}: ${issue === undefined ? 'is not understood' : said(issue)}`)
+}
+
+/** Numbers out of their bounds in words of Tresor's own. */
+function said(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'too_big' && issue.origin !== 'string') return `${issue.maximum} at most`
+  return issue.code === 'too_small' && issue.origin !== 'string' ? `${issue.minimum} at least` : issue.message
 }
 
 /** Text that is not empty and not endless. */

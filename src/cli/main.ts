@@ -31,6 +31,8 @@ async function run(argv: readonly string[]): Promise<number> {
     return 0
   }
   const words = argv.map((word, index) => ({ word, index })).filter(({ word, index }) => !word.startsWith('-') && !isValue(argv, index))
+  const [stray] = words.length === 0 ? argv.filter((word) => word !== '--help' && word !== '-h') : []
+  if (stray !== undefined) throw new UsageError(`${stray} stands without a command; tresor help lists the commands`)
   if (words[0]?.word === 'help' || words.length === 0) return help(words.slice(words.length === 0 ? 0 : 1).map(({ word }) => word))
   const found = findCommand(words)
   if (found === undefined)

@@ -55,6 +55,8 @@ test('the keys of a partition go to another token, and a node that is told of it
   const told = await runQuietly(partitionRequestKek, data, [request], options(target))
   const fingerprint = String(told.find(({ event }) => event === 'fingerprint')?.fingerprint)
   t.regex(fingerprint, /^([0-9a-f]{8}-){7}[0-9a-f]{8}$/)
+  // The request stays what it is when another one cannot be written.
+  await t.throwsAsync(runQuietly(partitionRequestKek, data, [request], options(target)), { message: /is there already; name a new file/ })
   const officers = { ...options(source), 'so-pin-file': officer }
   await t.throwsAsync(runQuietly(partitionExportKek, data, [request, keys], { ...officers, fingerprint: fingerprint.replace(/.$/, 'x') }), {
     message: /has the fingerprint .*, not the given one: it is another request\. Nothing was wrapped$/,

@@ -8,7 +8,9 @@ import { tresor } from '../support/command-line.ts'
 const mistakes: readonly (readonly [args: readonly string[], problem: string])[] = [
   [['frobnicate'], 'tresor: there is no command frobnicate; tresor help lists the commands\n'],
   [['--data', 'x', 'frobnicate'], 'tresor: there is no command frobnicate; tresor help lists the commands\n'],
-  [['key'], 'tresor: key what? There are: key list, key show. See: tresor help key\n'],
+  [['--frobnicate'], 'tresor: --frobnicate stands without a command; tresor help lists the commands\n'],
+  [['--data'], 'tresor: --data stands without a command; tresor help lists the commands\n'],
+  [['key'], 'tresor: key what? There are: key list, key show, key give-up. See: tresor help key\n'],
   [['tenant', 'show'], 'tresor: usage: tresor tenant show NAME\n'],
   [['tenant', 'list', 'all'], 'tresor: usage: tresor tenant list\n'],
   [

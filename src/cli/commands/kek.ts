@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { fileProblem } from '../../config.ts'
@@ -20,6 +20,7 @@ that has the partition already gets the keys of the epochs that it lacks.`,
   options: tokenOptions,
   async run(invocation) {
     const { requestFingerprint, requestKek } = await import('../../partitions/index.ts')
+    refuseExisting(invocation.arguments[0] ?? '')
     const request = await requestKek({ name: 'request', ...(await tokenOf(invocation, `${this.name} ${this.usage}`)) })
     const file = write(invocation.arguments[0] ?? '', requestKind, request)
     invocation.output.step('request', `${shownPath(file)}, of token ${request.token} (${request.serial})`, { file, ...request })
@@ -56,6 +57,7 @@ who ran it, not with the request.`,
     if (officer === undefined) throw new UsageError(`--so-pin-file FILE is missing\nusage: tresor ${usage}`)
     const problem = await fileProblem(resolve(officer), 'secret')
     if (problem !== undefined) throw new CommandError(`--so-pin-file: ${problem}`)
+    refuseExisting(to)
     const carried = await exportKek({ name: 'export', ...(await tokenOf(invocation, usage)) }, pinOf(resolve(officer)), request)
     const file = write(to, carriedKind, carried)
     const epochs = carried.keks.map(({ epoch }) => epoch)
@@ -93,14 +95,14 @@ const requestKind = 'tresor KEK request'
 const carriedKind = 'tresor KEK'
 const formatVersion = 1
 
+/** Before a token does anything: a request that cannot be written would end the one before it all the same. */
+function refuseExisting(path: string): void {
+  if (existsSync(path)) throw new CommandError(`${path} is there already; name a new file`)
+}
+
 function write(path: string, kind: string, content: object): string {
   const file = resolve(path)
-  try {
-    writeFileSync(file, `${JSON.stringify({ kind, formatVersion, ...content }, undefined, 2)}\n`, { flag: 'wx', mode: 0o600 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new CommandError(`${path} is there already; name a new file`)
-  }
+  writeFileSync(file, `${JSON.stringify({ kind, formatVersion, ...content }, undefined, 2)}\n`, { flag: 'wx', mode: 0o600 })
   return file
 }
 

@@ -32,9 +32,11 @@ node's hsm process alone; the file must be its owner's alone (chmod 600). For a 
   },
   async run(invocation) {
     const { initToken } = await import('../../partitions/index.ts')
+    const { partitionName } = await import('../../tenants/names.ts')
     const { makeKeys, officerPin, pinOf } = await import('../token-setup.ts')
     const { output } = invocation
-    const [name = ''] = invocation.arguments
+    // A token is not initialized for a name that is refused afterwards.
+    const name = partitionName(invocation.arguments[0] ?? '')
     const definition = await tokenOf(invocation, `${this.name} ${this.usage}`)
     const { module, parameters, token, pinFile } = definition
     const known = await askNode<readonly { readonly partition: string }[]>(invocation, 'partition.list')

@@ -7,8 +7,8 @@ export const ruleAdd: Command = {
   name: 'rule add',
   usage: 'ID --anchor FILE --match FIELD=PATTERN ... --tenant T --user U [--role ROLE]',
   summary: 'Let certificates of your own authority in: map them to a tenant and a user.',
-  details: `A rule holds for certificates under its anchor's key alone. Every --match must fit; patterns may have * and the placeholders {tenant} and
-{user}, which --tenant and --user may name. A certificate that two rules map is refused. Without --role only enrolled users come in.
+  details: `A rule holds for certificates under its anchor's key alone. Every --match must fit the whole value; patterns may have the placeholders
+{tenant} and {user}, which --tenant and --user may name, and {any}. A certificate that two rules map is refused. Without --role only enrolled users come in.
   tresor rule add web --anchor company-ca.pem --match 'CN={user}.web.example.org' --tenant web --user '{user}' --role user`,
   arity: [1, 1],
   options: {

@@ -256,7 +256,7 @@ export const tenantPassword: Command = {
   async run(invocation) {
     const [tenant, user] = invocation.arguments
     const file = textOption(invocation, 'file')
-    if (file === undefined) throw new CommandError('--file FILE is missing: a password on the command line would be seen by others')
+    if (file === undefined) throw new UsageError('--file FILE is missing: a password on the command line would be seen by others')
     const [password = ''] = readText(file === '-' ? 0 : resolve(file), file).split(/\r?\n/)
     await askNode(invocation, 'tenant.password', { tenant, user, password })
     invocation.output.step('password', `set for user ${user} of tenant ${tenant}`, { tenant, user })
