@@ -5,8 +5,5 @@ import type { AuthenticatedMechanism } from './cipher-parameters.ts'
 export function checkTag(mechanism: AuthenticatedMechanism, tag: Uint8Array | undefined): asserts tag is Uint8Array {
   if (tag === undefined) throw new KmipError('InvalidField', 'Authenticated decryption needs the authentication tag, and none was given.')
   if (tag.length === mechanism.tagLength) return
-  throw new KmipError(
-    'InvalidField',
-    `The authentication tag has ${tag.length} bytes; the Tag Length says ${mechanism.tagLength}.`,
-  )
+  throw new KmipError('InvalidField', `The authentication tag has ${tag.length} bytes; the Tag Length says ${mechanism.tagLength}.`)
 }
