@@ -56,15 +56,18 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct { ul object, session; } objects[MOST];
 
 static void added(ul object, ul session) {
-  if (control->objects < MOST) objects[control->objects].object = object, objects[control->objects].session = session;
-  control->objects++;
+  /* The count is all processes' together: with several it is no more than a sign, and may be anything. */
+  int at = control->objects++;
+  if (at >= 0 && at < MOST) objects[at].object = object, objects[at].session = session;
 }
 
 static void removed(ul object, ul session, int all) {
   for (int i = 0; i < control->objects && i < MOST;)
-    if (all || (object && objects[i].object == object) || (session && objects[i].session == session))
-      objects[i] = objects[--control->objects];
-    else i++;
+    if (all || (object && objects[i].object == object) || (session && objects[i].session == session)) {
+      int last = --control->objects;
+      if (last < 0 || last >= MOST) return;
+      objects[i] = objects[last];
+    } else i++;
 }
 
 static void account(int at, ul a, ul b, ul d, ul g, ul h, ul f) {
