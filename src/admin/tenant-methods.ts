@@ -66,7 +66,8 @@ export function tenantMethods(node: AdministeredNode): Record<string, AdminMetho
     'tenant.set': async (call) => {
       const { tenant, policy } = checked(change, call)
       await checkResidence(node, tenant, (await registry.showTenant(tenant)).tenant.partition, policy)
-      return { tenant, policy: (await registry.setPolicy(tenant, defined(policy))).policy }
+      const after = await registry.setPolicy(tenant, defined(policy))
+      return { tenant, policy: after.policy, residentKeysObstacle: (await residentObstacle(node, after)) ?? null }
     },
     'tenant.remove': async (call) => {
       const { tenant: name } = checked(named, call)

@@ -20,8 +20,9 @@ export function turnMethods(node: AdministeredNode): Record<string, AdminMethod>
     },
     'partition.migrate': async (call) => {
       const { tenant, partition } = checked(move, call)
+      const { partition: before } = (await node.registry.showTenant(tenant)).tenant
       await node.moveTenant(tenant, partition)
-      return { tenant, partition }
+      return { tenant, partition, wasThere: before === partition }
     },
     'partition.migrate-state': async (call) => {
       const { tenant: name } = checked(moved, call)

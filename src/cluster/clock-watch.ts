@@ -158,7 +158,7 @@ function middle(others: readonly Sample[]): readonly [near: Sample, far: Sample]
 function readStamp(value: Buffer): Stamp | undefined {
   try {
     const { at, lateness } = JSON.parse(value.toString()) as Partial<Stamp>
-    return typeof at === 'number' && typeof lateness === 'object' ? { at, lateness } : undefined
+    return typeof at === 'number' && typeof lateness === 'object' && lateness !== null ? { at, lateness } : undefined
   } catch {
     return undefined
   }

@@ -6,7 +6,7 @@ import { decodeRecord, encodeRecord, formatOf, joinSeal, type RecordKey, splitSe
 import type { TenantId } from './names.ts'
 import { walkRecords } from './record-walk.ts'
 import type { EpochTurn, PartitionDefinition, Settings } from './settings.ts'
-import { moreStuck, noStuckObjects, stuckWords, type TurnProgress, type TurnProgressStore } from './turn-progress.ts'
+import { moreStuck, noProgress, noStuckObjects, stuckWords, type TurnProgress, type TurnProgressStore } from './turn-progress.ts'
 
 /** What a turn needs of the partition's device, which is not the same for every kind. */
 export interface TurnDevice {
@@ -103,7 +103,7 @@ async function rewrapAll(parts: TurnParts, { definition, turn, revision, signal 
   const spaces = tenants.map(({ value }) => spaceOf(value.id)).sort()
   const total = spaces.reduce((sum, space) => sum + replica.find(space, [], { offset: 0, limit: 0 }).total, 0)
   const known = progress.read(name)
-  let state: TurnProgress = known?.to === turn.to ? known : { to: turn.to, seen: 0, total, rewrapped: 0, changed: false }
+  let state: TurnProgress = known?.to === turn.to ? known : noProgress(turn.to)
   const { problem: _, stuck: found = noStuckObjects, ...before } = state
   // A pass that was stopped goes on with what it had found: a pass without that would end the turn.
   state = { ...before, total, stuck: before.position === undefined ? noStuckObjects : found }

@@ -29,6 +29,11 @@ export interface StuckObjects {
   readonly first: readonly StuckObject[]
 }
 
+/** Nothing is done yet. */
+export function noProgress(to: number): TurnProgress {
+  return { to, seen: 0, total: 0, rewrapped: 0, changed: false }
+}
+
 export const noStuckObjects: StuckObjects = { count: 0, first: [] }
 
 export function moreStuck({ count, first }: StuckObjects, more: readonly StuckObject[]): StuckObjects {

@@ -1,5 +1,6 @@
 import { runTurn, type TurnParts } from './epoch-turn.ts'
 import { type MoveParts, runMove } from './tenant-move.ts'
+import { noProgress } from './turn-progress.ts'
 
 /** Does work that must run on one node of a cluster at a time, if it is this node's turn. The signal ends it when another takes over. */
 export type RunOnce = (task: string, work: (signal: AbortSignal) => Promise<void>) => Promise<boolean>
@@ -34,11 +35,13 @@ export class TurnRunner {
     if (this.#closing.signal.aborted) return
     const { partitions, tenants } = this.#options.settings.view()
     for (const [name, { value }] of partitions) {
-      if (value.turn !== undefined) this.#begin(name, `epoch turn of partition ${name}`, (signal) => runTurn(this.#options, name, signal))
+      if (value.turn === undefined) continue
+      this.#begin({ name, what: `epoch turn of partition ${name}`, to: value.turn.to }, (signal) => runTurn(this.#options, name, signal))
     }
     for (const { value } of tenants.values()) {
       const { id, moving } = value
-      if (moving !== undefined) this.#begin(`move/${id}`, `move of tenant ${id}`, (signal) => runMove(this.#options, id, signal))
+      if (moving === undefined) continue
+      this.#begin({ name: `move/${id}`, what: `move of tenant ${id}`, to: 0 }, (signal) => runMove(this.#options, id, signal))
     }
   }
 
@@ -48,13 +51,14 @@ export class TurnRunner {
     await Promise.all(this.#running.values())
   }
 
-  #begin(name: string, what: string, work: (signal: AbortSignal) => Promise<void>): void {
+  #begin(task: Task, work: (signal: AbortSignal) => Promise<void>): void {
+    const { name } = task
     if (this.#running.has(name) || performance.now() < (this.#pauses.get(name) ?? 0)) return
-    const run = this.#run(name, what, work).finally(() => this.#running.delete(name))
+    const run = this.#run(task, work).finally(() => this.#running.delete(name))
     this.#running.set(name, run)
   }
 
-  async #run(name: string, what: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async #run({ name, what, to }: Task, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const { runOnce, log, progress } = this.#options
     try {
       await runOnce(`epoch-turn-${name}`, (signal) => work(AbortSignal.any([signal, this.#closing.signal])))
@@ -67,9 +71,17 @@ export class TurnRunner {
       this.#pauses.set(name, performance.now() + pauseAfterFailure)
       const known = progress.read(name)
       // Told to who asks, on every node; where the ledger fails, that is told already.
-      if (known !== undefined) await progress.write(name, { ...known, problem }).catch(() => undefined)
+      await progress.write(name, { ...(known?.to === to ? known : noProgress(to)), problem }).catch(() => undefined)
     }
   }
+}
+
+interface Task {
+  /** Of its progress. */
+  readonly name: string
+  readonly what: string
+  /** The epoch of its progress. */
+  readonly to: number
 }
 
 /** Milliseconds. */

@@ -112,10 +112,16 @@ test.serial('migrate moves a tenant into a token: its keys are there, and are us
   ])
   t.is(made.code, 0, made.stderr)
   const [{ id }] = (await ask<{ keys: [{ id: string }] }>('key', 'list', 'demo')).keys
+  t.regex(
+    (await tresor(['tenant', 'set', 'demo', '--resident', 'allowed', '--data', data])).stdout,
+    /resident +allowed.*, for tenant demo; there are none yet\. They are objects of a token, and the tenant is on a software partition\.\n$/,
+  )
   t.regex((await tresor(['tenant', 'show', 'demo', '--data', data])).stdout, /resident keys {2}none\. They are objects of a token, and/)
   t.like(await ask('partition', 'migrate', 'demo', 'vault'), { event: 'done', tenant: 'demo', partition: 'vault' })
   t.like(await ask('key', 'show', 'demo', id), { wrapped: { epoch: 1, mechanism: 'AES_KEY_WRAP_PAD' }, state: 'Active' })
   t.like(await ask('tenant', 'show', 'demo'), { partition: 'vault', objects: 1, residentKeysObstacle: null })
+  const again = await tresor(['partition', 'migrate', 'demo', 'vault', '--data', data])
+  t.deepEqual([again.code, again.stdout.trim()], [0, 'there       tenant demo is in partition vault already'])
   const secrets = () => readdirSync(join(data, 'epoch-secrets')).filter((name) => name.startsWith('demo.'))
   t.is(secrets().length, 1)
   t.like(await ask('partition', 'remove', 'demo'), { partition: 'demo' })

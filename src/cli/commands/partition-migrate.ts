@@ -26,7 +26,8 @@ shows the rest when it is run again. Operations in parts that are under way when
   async run(invocation) {
     const { output } = invocation
     const [tenant, partition] = invocation.arguments
-    await askNode(invocation, 'partition.migrate', { tenant, partition })
+    const { wasThere } = await askNode<{ readonly wasThere: boolean }>(invocation, 'partition.migrate', { tenant, partition })
+    if (wasThere) return output.step('there', `tenant ${tenant} is in partition ${partition} already`, { tenant, partition })
     output.step('moving', `tenant ${tenant} to partition ${partition}`, { tenant, partition })
     let tenth = -1
     let told: string | undefined

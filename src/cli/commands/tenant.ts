@@ -165,10 +165,14 @@ A resident key never leaves its token, not even wrapped; required: every key of 
     const { freshness, tripleDes } = policy
     if (Object.keys(policy).length === 0)
       throw new UsageError('--freshness MS, --3des allow|refuse, --resident RULE or --resident-keys N is missing: what is to be set')
-    const after = await askNode<{ readonly policy: Readonly<Record<string, unknown>> }>(invocation, 'tenant.set', { tenant, policy })
+    const { policy: after, residentKeysObstacle: obstacle } = await askNode<{
+      readonly policy: Readonly<Record<string, unknown>>
+      readonly residentKeysObstacle: string | null
+    }>(invocation, 'tenant.set', { tenant, policy })
     if (Object.keys(resident).length > 0) {
-      const words = residentWords(after.policy.residentKeys, after.policy.mostResidentKeys)
-      invocation.output.step('resident', `${words}, for tenant ${tenant}`, { tenant, ...resident })
+      const words = residentWords(after.residentKeys, after.mostResidentKeys)
+      const yet = obstacle === null ? '' : `; there are none yet. ${obstacle}`
+      invocation.output.step('resident', `${words}, for tenant ${tenant}${yet}`, { tenant, ...resident })
     }
     if (freshness !== undefined)
       invocation.output.step('freshness', `${freshnessWords(freshness)}, for tenant ${tenant}`, { tenant, freshness })

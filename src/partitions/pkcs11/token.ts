@@ -329,7 +329,8 @@ export class Token {
 
   #logIn(pinFile: string): void {
     const pin = readPrivateFile(pinFile)
-    const token = `${this.#module}|${this.details.serial}`
+    // Not by its serial number alone: every token of NSS has the same.
+    const token = `${this.#module}|${this.details.serial}|${this.details.token}`
     try {
       if (this.#refusedPins.has(token, pin)) throw this.#wrongPin(pinFile, new Error('CKR_PIN_INCORRECT'))
       this.#here.logIn(cku.USER, Buffer.from(pin.expose()).toString('utf8').trim())
