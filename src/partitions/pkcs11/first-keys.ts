@@ -26,9 +26,8 @@ export async function makeFirstKeys(options: TokenOptions, carrying: Carrying): 
     let isAlone: boolean
     try {
       isAlone = await withToken(options, (token) => makeWhereAlone(token, carrying, own, seen))
-    } catch (error) {
-      await withToken(options, (token) => removeMark(token, own)).catch(() => undefined)
-      throw error
+    } finally {
+      await removeMark(options, own)
     }
     if (isAlone) return
     await sleep(shortestPause + Math.random() * longestPause)
@@ -42,7 +41,7 @@ async function putMark(token: Token, carrying: Carrying, own: Buffer): Promise<v
   await token.generate(doing(token), ckm.AES_KEY_GEN, attributes({ ...marked, ...form, ID: own }))
 }
 
-/** @returns false where others try as well: the own mark is gone then, and so are those that were left behind */
+/** @returns false where others try as well: those of their marks that were left behind are gone then */
 async function makeWhereAlone(token: Token, carrying: Carrying, own: Buffer, seen: Map<string, number>): Promise<boolean> {
   const others = (await marks(token)).filter(({ id }) => id !== own.toString('hex'))
   for (const { object, id } of others) {
@@ -51,7 +50,6 @@ async function makeWhereAlone(token: Token, carrying: Carrying, own: Buffer, see
     if (performance.now() - since > leftAfter) await token.destroy(object)
   }
   if (others.length === 0) await make(token, carrying, own)
-  await removeMark(token, own)
   return others.length === 0
 }
 
@@ -76,8 +74,18 @@ async function refuseWhereThereAre(token: Token): Promise<void> {
     throw new KmipError('GeneralFailure', `The token of partition ${token.name} has Tresor's keys already. Open it, or use a blank token.`)
 }
 
-async function removeMark(token: Token, own: Buffer): Promise<void> {
-  for (const object of await token.find({ ...marked, ID: own })) await token.destroy(object)
+/** Until it is seen to be gone: a token that others change at that moment may fail, or not show it. */
+async function removeMark(options: TokenOptions, own: Buffer): Promise<void> {
+  for (let attempt = 0; attempt < removals; attempt++) {
+    const isGone = await withToken(options, async (token) => {
+      const found = await token.find({ ...marked, ID: own })
+      for (const object of found) await token.destroy(object)
+      return found.length === 0
+    }).catch(() => false)
+    // The first look may be one that does not show it.
+    if (isGone && attempt > 0) return
+    await sleep(shortestPause)
+  }
 }
 
 async function marks(token: Token) {
@@ -87,6 +95,7 @@ async function marks(token: Token) {
 const marked = { CLASS: cko.SECRET_KEY, TOKEN: true, LABEL: 'tresor-making' } as const
 const doing = (token: Token) => ({ partition: token.name, mechanism: 'making its own keys' })
 
+const removals = 20
 /** Milliseconds; far more than three keys take. */
 const leftAfter = 5_000
 const shortestPause = 50
