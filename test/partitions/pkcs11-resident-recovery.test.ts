@@ -57,6 +57,18 @@ test.serial('a loss while a key is made: it is made once, and the device is as i
   await partition.destroyResident(name)
 })
 
+test.serial('a token that refuses what it takes, since another thread changes it, is asked again; not for ever', async (t) => {
+  const name = randomBytes(16)
+  shim.fail('C_GenerateKey', ckr.TEMPLATE_INCONSISTENT, 2)
+  await partition.generateResident(aes, name)
+  await partition.destroyResident(name)
+  shim.fail('C_GenerateKey', ckr.TEMPLATE_INCONSISTENT)
+  const error = await t.throwsAsync(partition.generateResident(aes, name), { instanceOf: KmipError })
+  t.is(error?.reason, 'InvalidField')
+  shim.heal()
+  t.is((await partition.residents()).length, 0)
+})
+
 test.serial('it is an object of the token that says itself that it never leaves', async (t) => {
   const name = randomBytes(16)
   await partition.generateResident(aes, name)

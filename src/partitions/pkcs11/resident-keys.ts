@@ -5,7 +5,7 @@ import type { KeyPolicy, KeyType, WrappedKey } from '../partition.ts'
 import { secretKeySize } from '../symmetric-keys.ts'
 import { ckk, ckr } from './constants.ts'
 import type { Handle } from './cryptoki.ts'
-import { codeOf } from './device-session.ts'
+import { isOfCode } from './device-error.ts'
 import { newPairObjects } from './generate.ts'
 import type { LentObject } from './held-objects.ts'
 import { keyTypeOf, makingOf } from './mechanisms.ts'
@@ -75,14 +75,22 @@ export class ResidentKeys {
   }
 
   async #refer(label: Labelled, name: Uint8Array, make: () => Promise<Handle>): Promise<WrappedKey> {
-    // One that was made by a call whose answer was lost; the name is this key's alone.
-    if ((await this.#objects(name)).length > 0) await this.destroy(name)
-    try {
-      this.#found.set(Buffer.from(name).toString('hex'), Promise.resolve(await make()))
-    } catch (error) {
-      throw isFull(error) ? this.#full(error) : error
-    }
+    this.#found.set(Buffer.from(name).toString('hex'), Promise.resolve(await this.#make(name, make)))
     return this.#keys.refer(label, name)
+  }
+
+  async #make(name: Uint8Array, make: () => Promise<Handle>): Promise<Handle> {
+    for (let attempt = 1; ; attempt++) {
+      // One that was made by a call whose answer was lost; the name is this key's alone.
+      if ((await this.#objects(name)).length > 0) await this.destroy(name)
+      try {
+        return await make()
+      } catch (error) {
+        if (isOfCode(error, ckr.DEVICE_MEMORY)) throw this.#full(error)
+        // SoftHSM says so of a template that it takes, when the token is changed by another thread at that moment.
+        if (!isOfCode(error, ckr.TEMPLATE_INCONSISTENT) || attempt === attempts) throw error
+      }
+    }
   }
 
   async #find(name: Buffer): Promise<Handle> {
@@ -108,7 +116,4 @@ export class ResidentKeys {
   }
 }
 
-/** Otherwise a sign of a device that is out of order: here it says what it means. */
-function isFull(error: unknown): boolean {
-  return error instanceof KmipError && codeOf(error.cause) === ckr.DEVICE_MEMORY
-}
+const attempts = 3
