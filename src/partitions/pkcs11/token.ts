@@ -13,7 +13,7 @@ import type { PartsKind } from './device-parts.ts'
 import { codeOf, DeviceFailure, DeviceSession, failure, type SessionCall } from './device-session.ts'
 import { type MechanismFacts, type TokenWays, waysOf } from './mechanisms.ts'
 import { duringCall, generationOf, isStartedOtherwise, openModule, releaseModule, tokensOf } from './module.ts'
-import { RefusedPins } from './refused-pins.ts'
+import { RefusedPins, typedPin } from './refused-pins.ts'
 import { type CallSort, SessionThreads, type Span } from './session-threads.ts'
 import { type AttributeName, attributes, numberOf } from './template.ts'
 import { asBuffer } from './thread-messages.ts'
@@ -333,7 +333,7 @@ export class Token {
     const token = `${this.#module}|${this.details.serial}|${this.details.token}`
     try {
       if (this.#refusedPins.has(token, pin)) throw this.#wrongPin(pinFile, new Error('CKR_PIN_INCORRECT'))
-      this.#here.logIn(cku.USER, Buffer.from(pin.expose()).toString('utf8').trim())
+      this.#here.logIn(cku.USER, typedPin(pin))
     } catch (error) {
       const code = codeOf(error)
       // Another partition of this process on the same token has logged in.
