@@ -11,6 +11,7 @@ import {
   type Partition,
   readPrivateFile,
   type TokenOptions,
+  typedPin,
 } from '../partitions/index.ts'
 import { CommandError, type Invocation, textOption } from './command.ts'
 import { configOf, shownPath } from './place.ts'
@@ -59,10 +60,10 @@ async function onlySerialOf(partition: Partition): Promise<string | undefined> {
 
 export function pinOf(file: string): string {
   const pin = readPrivateFile(file)
-  const [line = ''] = Buffer.from(pin.expose()).toString('utf8').split(/\r?\n/)
+  const typed = typedPin(pin)
   pin.wipe()
-  if (line === '') throw new CommandError(`${shownPath(file)} is empty; write the PIN into it`)
-  return line
+  if (typed === '') throw new CommandError(`${shownPath(file)} is empty; write the PIN into it`)
+  return typed
 }
 
 /** The security officer's PIN is needed to initialize, and later to set a forgotten PIN anew: it is kept, its owner's alone. */

@@ -95,7 +95,8 @@ test.serial('a partition that is not there is not turned', async (t) => {
 
 test.serial('migrate moves a tenant into a token: its keys are there, and are used there', async (t) => {
   const pin = join(folder.path, 'pin')
-  writeFileSync(pin, '12345678\n', { mode: 0o600 })
+  // --init gives the token the PIN that a login finds in the file.
+  writeFileSync(pin, ' 12345678 \r\n', { mode: 0o600 })
   const made = await tresor([
     'partition',
     'add',
